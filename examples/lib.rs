@@ -1,0 +1,1 @@
+//! puyu-examples
