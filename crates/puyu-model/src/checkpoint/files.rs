@@ -1,0 +1,146 @@
+//! The files of a checkpoint folder: which there are, and what tensors they hold.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::mmap;
+use crate::error::CheckpointError;
+
+/// Largest accepted `config.json` or `generation_config.json`. Released ones have about 1 kB.
+pub(super) const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
+
+/// Largest accepted index. Half a million tensors with 100-byte names would fit.
+const INDEX_LIMIT_BYTES: u64 = 64 << 20;
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Names under which pickled weights are released.
+const PICKLES: [&str; 3] = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin"];
+
+/// A tensor as it stands in a file.
+pub(super) struct StoredTensor {
+    pub(super) path: PathBuf,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    /// A slice of the file's memory map.
+    pub(super) bytes: Bytes,
+}
+
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: HashMap<String, String>,
+}
+
+/// Maps the weight files of a folder and lists their tensors. Reads headers only.
+pub(super) fn stored_tensors(
+    folder: &Path,
+) -> Result<HashMap<String, StoredTensor>, CheckpointError> {
+    let single = folder.join(SINGLE);
+    if single.is_file() {
+        let mut tensors = HashMap::new();
+        read_shard(&single, &mut tensors)?;
+        return Ok(tensors);
+    }
+    let index_path = folder.join(INDEX);
+    if !index_path.is_file() {
+        return Err(no_weights(folder));
+    }
+    let index: Index = parse(&index_path, &read_text(&index_path, INDEX_LIMIT_BYTES)?)?;
+    let shards: BTreeSet<&String> = index.weight_map.values().collect();
+    let mut tensors = HashMap::new();
+    for shard in shards {
+        if !is_plain_file_name(shard) {
+            return Err(CheckpointError::ShardName { index: index_path, shard: shard.clone() });
+        }
+        read_shard(&folder.join(shard), &mut tensors)?;
+    }
+    for (name, shard) in &index.weight_map {
+        let path = folder.join(shard);
+        if tensors.get(name).is_none_or(|tensor: &StoredTensor| tensor.path != path) {
+            return Err(CheckpointError::NotInShard { shard: path, name: name.clone() });
+        }
+    }
+    Ok(tensors)
+}
+
+fn read_shard(
+    path: &Path,
+    tensors: &mut HashMap<String, StoredTensor>,
+) -> Result<(), CheckpointError> {
+    let bytes = mmap::map(path)?;
+    let safetensors = SafeTensors::deserialize(&bytes)
+        .map_err(|source| CheckpointError::Safetensors { path: path.to_owned(), source })?;
+    for (name, view) in safetensors.iter() {
+        let stored = StoredTensor {
+            path: path.to_owned(),
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: bytes.slice_ref(view.data()),
+        };
+        if let Some(first) = tensors.insert(name.to_owned(), stored) {
+            return Err(CheckpointError::Duplicate {
+                name: name.to_owned(),
+                first: first.path,
+                second: path.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn no_weights(folder: &Path) -> CheckpointError {
+    let pickle = PICKLES.iter().map(|name| folder.join(name)).find(|path| path.exists());
+    match pickle.or_else(|| first_bin_file(folder)) {
+        Some(path) => CheckpointError::Pickle { path },
+        None => CheckpointError::NoWeights { folder: folder.to_owned() },
+    }
+}
+
+fn first_bin_file(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?;
+    let mut pickles: Vec<PathBuf> = files
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension().is_some_and(|extension| extension == "bin" || extension == "pt")
+        })
+        .collect();
+    pickles.sort();
+    pickles.into_iter().next()
+}
+
+/// Whether `name` stays in the folder it is joined to.
+fn is_plain_file_name(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    matches!((components.next(), components.next()), (Some(Component::Normal(_)), None))
+        && !name.contains(['/', '\\'])
+}
+
+/// Reads a text file of at most `limit_bytes`.
+pub(super) fn read_text(path: &Path, limit_bytes: u64) -> Result<String, CheckpointError> {
+    let error = |action| {
+        move |source| CheckpointError::Io { action, path: path.to_owned(), source }
+    };
+    let file = File::open(path).map_err(error("open"))?;
+    let found_bytes = file.metadata().map_err(error("read"))?.len();
+    if found_bytes > limit_bytes {
+        return Err(CheckpointError::TooLarge { path: path.to_owned(), found_bytes, limit_bytes });
+    }
+    let mut text = String::new();
+    file.take(limit_bytes).read_to_string(&mut text).map_err(error("read"))?;
+    Ok(text)
+}
+
+/// Parses JSON, naming the file where it is damaged.
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, CheckpointError> {
+    serde_json::from_str(text)
+        .map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
+}

@@ -1,0 +1,92 @@
+//! Fresh weights.
+
+use burn::module::Param;
+use burn::tensor::{DType, Device, Distribution, Tensor};
+
+use super::attention::{QkvProjection, SelfAttention, SeparateQkv};
+use super::{Decoder, DecoderLayer, Linear, Mlp, RmsNorm};
+use crate::config::{DecoderConfig, Head};
+use crate::error::ConfigError;
+
+/// Standard deviation of fresh weights, `initializer_range` of the released configurations.
+const INITIALIZER_RANGE: f64 = 0.02;
+
+impl Decoder {
+    /// A model with fresh `f32` weights: normal with deviation 0.02, norms 1, biases 0.
+    ///
+    /// The same seed gives the same weights on the same device.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the configuration does not fit together.
+    ///
+    /// # Source
+    ///
+    /// `_init_weights` in `modeling_internlm2.py` of `internlm/internlm2-7b`.
+    pub fn init(config: &DecoderConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
+        config.validate()?;
+        device.seed(seed);
+        let fresh = Fresh { device };
+        let (d, f) = (config.hidden_size, config.intermediate_size);
+        let layer = |_index| DecoderLayer {
+            attention_norm: fresh.norm(d, config),
+            attention: SelfAttention {
+                qkv: fresh.qkv(config),
+                output: fresh.linear([d, config.query_width()], config.output_bias),
+                n_heads: config.n_heads,
+                n_kv_heads: config.n_kv_heads,
+                head_dim: config.head_dim,
+            },
+            mlp_norm: fresh.norm(d, config),
+            mlp: Mlp {
+                gate: fresh.linear([f, d], config.mlp_bias),
+                up: fresh.linear([f, d], config.mlp_bias),
+                down: fresh.linear([d, f], config.mlp_bias),
+            },
+        };
+        Ok(Self {
+            embedding: fresh.matrix([config.vocab_size, d]),
+            layers: (0..config.n_layers).map(layer).collect(),
+            norm: fresh.norm(d, config),
+            head: match config.head {
+                Head::LanguageModel => Some(fresh.linear([config.vocab_size, d], false)),
+                Head::Reward => Some(fresh.linear([1, d], false)),
+                Head::TiedLanguageModel => None,
+            },
+            config: config.clone(),
+            compute: DType::F32,
+        })
+    }
+}
+
+struct Fresh<'a> {
+    device: &'a Device,
+}
+
+impl Fresh<'_> {
+    fn matrix(&self, shape: [usize; 2]) -> Param<Tensor<2>> {
+        let distribution = Distribution::Normal(0.0, INITIALIZER_RANGE);
+        Param::from_tensor(Tensor::random(shape, distribution, (self.device, DType::F32)))
+    }
+
+    fn linear(&self, shape: [usize; 2], has_bias: bool) -> Linear {
+        let zeros = || Param::from_tensor(Tensor::zeros([shape[0]], (self.device, DType::F32)));
+        Linear { weight: self.matrix(shape), bias: has_bias.then(zeros) }
+    }
+
+    fn norm(&self, width: usize, config: &DecoderConfig) -> RmsNorm {
+        RmsNorm::new(Tensor::ones([width], (self.device, DType::F32)), config.rms_norm_eps)
+    }
+
+    fn qkv(&self, config: &DecoderConfig) -> QkvProjection {
+        let (d, q, kv) = (config.hidden_size, config.query_width(), config.kv_width());
+        if config.family.has_packed_qkv() {
+            return QkvProjection::Packed(self.linear([q + 2 * kv, d], config.qkv_bias));
+        }
+        QkvProjection::Separate(SeparateQkv {
+            query: self.linear([q, d], config.qkv_bias),
+            key: self.linear([kv, d], config.qkv_bias),
+            value: self.linear([kv, d], config.qkv_bias),
+        })
+    }
+}
