@@ -1,0 +1,245 @@
+//! Speed of the kernels, and the roofs to compare them with.
+//!
+//! `cargo bench -p puyu-kernels` prints items or bytes in a second. Quote shares of the roofs of
+//! the same run: `roofs::read` for what streams weights, `roofs::multiply_add` for prefill (an
+//! item is one multiply-add).
+
+use std::hint::black_box;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, Divan};
+use half::{bf16, f16};
+use puyu_kernels::{RopeShape, Weight, linear, rms_norm, rope, swiglu};
+use rayon::ThreadPool;
+
+/// Threads that each bench is run with.
+const THREADS: [usize; 2] = [1, 2];
+
+/// Products of an output, as in the model dimension of InternLM2-1.8B.
+const K: usize = 2048;
+
+/// Outputs, as in the feed-forward dimension of InternLM2-1.8B.
+const M: usize = 8192;
+
+/// Copies of the weight that take turns, so that none comes from a cache: 256 MiB of `bf16`.
+const COPIES: usize = 8;
+
+fn main() {
+    Divan::from_args().main();
+}
+
+fn pool(n_threads: usize) -> ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n_threads)
+        .build()
+        .expect("a pool of a few threads can be made")
+}
+
+/// Values that are neither zero nor denormal.
+fn values(len: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i % 251) as f32 - 125.5) / 64.0).collect()
+}
+
+/// What the machine can do at most.
+mod roofs {
+    use super::*;
+    use rayon::prelude::*;
+
+    /// Reads a large array, one stream for each thread.
+    #[divan::bench(args = THREADS)]
+    fn read(bencher: Bencher<'_, '_>, n_threads: usize) {
+        let words = vec![1_u64; 1 << 25];
+        let pool = pool(n_threads);
+        bencher.counter(BytesCount::of_slice(&words)).bench(|| {
+            pool.install(|| words.par_chunks(words.len() / n_threads).map(sum).sum::<u64>())
+        });
+    }
+
+    /// Sums in 32 chains, which any compiler turns into vectors.
+    #[inline(never)]
+    fn sum(words: &[u64]) -> u64 {
+        let mut sums = [0_u64; 32];
+        for words in words.as_chunks::<32>().0 {
+            for (sum, word) in sums.iter_mut().zip(words) {
+                *sum = sum.wrapping_add(*word);
+            }
+        }
+        sums.into_iter().fold(0, u64::wrapping_add)
+    }
+
+    /// A product that stays in the first-level cache comes close to the peak of the registers.
+    #[divan::bench]
+    fn multiply_add(bencher: Bencher<'_, '_>) {
+        peak::bench(bencher);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    mod peak {
+        use std::arch::x86_64::*;
+
+        use super::*;
+
+        const STEPS: usize = 1 << 16;
+
+        pub(super) fn bench(bencher: Bencher<'_, '_>) {
+            if !is_x86_feature_detected!("fma") {
+                return;
+            }
+            bencher.counter(ItemsCount::new(STEPS * 12 * 8)).bench(|| {
+                // SAFETY: the feature was detected above.
+                unsafe { run(black_box(1e-9)) }
+            });
+        }
+
+        /// 12 chains of 8 lanes.
+        #[target_feature(enable = "fma")]
+        fn run(x: f32) -> f32 {
+            let x = _mm256_set1_ps(x);
+            let mut chains = [x; 12];
+            for _ in 0..STEPS {
+                for chain in &mut chains {
+                    *chain = _mm256_fmadd_ps(x, x, *chain);
+                }
+            }
+            let sum = chains.into_iter().fold(x, |a, b| _mm256_add_ps(a, b));
+            _mm256_cvtss_f32(sum)
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    mod peak {
+        pub(super) fn bench(_bencher: divan::Bencher<'_, '_>) {}
+    }
+}
+
+/// One row: bytes of weights in a second.
+mod decode {
+    use super::*;
+
+    #[divan::bench(args = THREADS)]
+    fn linear_bf16(bencher: Bencher<'_, '_>, n_threads: usize) {
+        let weight: Vec<bf16> = values(K * M * COPIES).into_iter().map(bf16::from_f32).collect();
+        bench(bencher, n_threads, &weight, Weight::Bf16);
+    }
+
+    #[divan::bench(args = THREADS)]
+    fn linear_f16(bencher: Bencher<'_, '_>, n_threads: usize) {
+        let weight: Vec<f16> = values(K * M * COPIES).into_iter().map(f16::from_f32).collect();
+        bench(bencher, n_threads, &weight, Weight::F16);
+    }
+
+    #[divan::bench(args = THREADS)]
+    fn linear_f32(bencher: Bencher<'_, '_>, n_threads: usize) {
+        bench(bencher, n_threads, &values(K * M * COPIES), Weight::F32);
+    }
+
+    fn bench<'a, T: Sync>(
+        bencher: Bencher<'_, '_>,
+        n_threads: usize,
+        weight: &'a [T],
+        wrap: fn(&'a [T]) -> Weight<'a>,
+    ) {
+        let (x, mut out, pool) = (values(K), vec![0.0; M], pool(n_threads));
+        let mut copies = weight.chunks_exact(K * M).cycle();
+        bencher.counter(BytesCount::of_many::<T>(K * M)).bench_local(|| {
+            let weight = copies.next().expect("a cycle does not end");
+            pool.install(|| linear(&x, wrap(weight), None, &mut out, K));
+        });
+    }
+}
+
+/// Several rows: multiply-adds in a second.
+mod prefill {
+    use super::*;
+
+    /// Rows and threads.
+    const CASES: [(usize, usize); 12] = [
+        (2, 1),
+        (3, 1),
+        (4, 1),
+        (6, 1),
+        (8, 1),
+        (12, 1),
+        (16, 1),
+        (32, 1),
+        (64, 1),
+        (64, 2),
+        (512, 1),
+        (512, 2),
+    ];
+
+    #[divan::bench(args = CASES)]
+    fn linear_bf16(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
+        let weight: Vec<bf16> = values(K * M * COPIES).into_iter().map(bf16::from_f32).collect();
+        bench(bencher, (n, n_threads), &weight, Weight::Bf16);
+    }
+
+    #[divan::bench(args = CASES)]
+    fn linear_f32(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
+        bench(bencher, (n, n_threads), &values(K * M * COPIES), Weight::F32);
+    }
+
+    fn bench<'a, T: Sync>(
+        bencher: Bencher<'_, '_>,
+        (n, n_threads): (usize, usize),
+        weight: &'a [T],
+        wrap: fn(&'a [T]) -> Weight<'a>,
+    ) {
+        let (x, mut out, pool) = (values(n * K), vec![0.0; n * M], pool(n_threads));
+        let mut copies = weight.chunks_exact(K * M).cycle();
+        bencher.counter(ItemsCount::new(n * K * M)).bench_local(|| {
+            let weight = copies.next().expect("a cycle does not end");
+            pool.install(|| linear(&x, wrap(weight), None, &mut out, K));
+        });
+    }
+}
+
+/// Where a second thread begins to pay: products of one row, by outputs and threads.
+#[divan::bench(args = [(128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2), (1024, 1), (1024, 2)])]
+fn small_linear_bf16(bencher: Bencher<'_, '_>, (m, n_threads): (usize, usize)) {
+    let weight: Vec<bf16> = values(K * m).into_iter().map(bf16::from_f32).collect();
+    let (x, mut out, pool) = (values(K), vec![0.0; m], pool(n_threads));
+    bencher.counter(ItemsCount::new(K * m)).bench_local(|| {
+        pool.install(|| linear(&x, Weight::Bf16(&weight), None, &mut out, K));
+    });
+}
+
+/// Operations on single values: values in a second, by rows and threads.
+mod elementwise {
+    use super::*;
+
+    const CASES: [(usize, usize); 3] = [(1, 1), (512, 1), (512, 2)];
+
+    /// A single row is too small for threads, and for the price of entering a pool.
+    fn run(pool: &ThreadPool, n: usize, op: impl FnOnce() + Send) {
+        if n == 1 { op() } else { pool.install(op) }
+    }
+
+    #[divan::bench(args = CASES)]
+    fn rms_norm_2048(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
+        let (x, weight) = (values(n * K), values(K));
+        let (mut out, pool) = (vec![0.0; n * K], pool(n_threads));
+        bencher
+            .counter(ItemsCount::new(x.len()))
+            .bench_local(|| run(&pool, n, || rms_norm(&x, &weight, 1e-5, &mut out)));
+    }
+
+    #[divan::bench(args = CASES)]
+    fn swiglu_8192(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
+        let (gate, up) = (values(n * M), values(n * M));
+        let (mut out, pool) = (vec![0.0; n * M], pool(n_threads));
+        bencher
+            .counter(ItemsCount::new(gate.len()))
+            .bench_local(|| run(&pool, n, || swiglu(&gate, &up, &mut out)));
+    }
+
+    #[divan::bench(args = CASES)]
+    fn rope_16_heads_of_128(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
+        let shape = RopeShape { n_heads: 16, head_dim: 128 };
+        let (x, angles) = (values(n * 16 * 128), values(n * 64));
+        let (mut out, pool) = (vec![0.0; x.len()], pool(n_threads));
+        bencher
+            .counter(ItemsCount::new(x.len()))
+            .bench_local(|| run(&pool, n, || rope(&x, &angles, &angles, shape, &mut out)));
+    }
+}

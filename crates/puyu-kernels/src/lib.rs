@@ -1,0 +1,54 @@
+//! CPU kernels of Puyu: slices in, slices out, chosen at run time.
+//!
+//! This crate knows no tensor type and no model. It is the only crate of Puyu with `unsafe`, and
+//! all of that sits behind safe functions that check the lengths they are given. Nobody who
+//! depends on it sets `target-cpu`: the best version that the processor has is found once, at run
+//! time ([`Isa::detect`]).
+//!
+//! | Operation | portable | AVX2 + FMA + F16C | AVX-512F | truth |
+//! |---|---|---|---|---|
+//! | [`rms_norm`] | scalar | 8 values in `f64` | 16 values in `f64` | `f64`, 1 unit in the last place |
+//! | [`rope`] | scalar | 8 pairs | 16 pairs | the same bits everywhere |
+//! | [`swiglu`] | scalar | 8 values | 16 values | `f64`, 4 units in the last place |
+//! | [`linear`] | 8-lane arrays | 4 × 3 tiles of 8 lanes | 4 × 3 tiles of 16 lanes | `f64`, see there |
+//! | [`bf16_to_f32`], [`f16_to_f32`], [`f32_to_bf16`] | scalar | 8 values | 16 values | the same bits everywhere |
+//!
+//! # Invariance
+//!
+//! On one machine, a row of a result depends on that row of the input alone: not on how many rows
+//! share the call, not on where the row stands among them, not on the number of threads. So a
+//! token decoded alone, in a batch or within a prefill has the same bits. Between machines with
+//! different instruction sets, [`rope`] and the conversions keep their bits and the other
+//! operations stay within their stated error.
+//!
+//! # Threads
+//!
+//! Operations that are large enough are split over the current rayon pool; small ones run on the
+//! caller's thread. `rayon::ThreadPool::install` chooses another pool.
+//!
+//! # How to add an operation
+//!
+//! 1. A folder with `mod.rs` (the public function, which checks lengths and dispatches on
+//!    [`Isa`]), `scalar.rs` (the definition, naive, never optimised) and `tests.rs`.
+//! 2. Fast versions in `avx2.rs` and `avx512.rs`: `#[target_feature]` functions over arrays from
+//!    `as_chunks`, so that the only `unsafe` is the call that follows detection.
+//! 3. Tests that run every version in [`Isa::available`] over sizes around the block and extreme
+//!    values, against the definition: exact where it can be, else with a stated error.
+//! 4. A line in the table above and a bench in `benches/kernels.rs`.
+
+mod convert;
+mod cpu;
+mod linear;
+mod rms_norm;
+mod rope;
+mod swiglu;
+
+pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
+pub use cpu::Isa;
+pub use linear::{Weight, linear};
+pub use rms_norm::rms_norm;
+pub use rope::{RopeShape, rope};
+pub use swiglu::swiglu;
+
+#[cfg(test)]
+mod testing;
