@@ -39,8 +39,7 @@ fn not_a_number_and_unequal_infinities_fail() {
 
 #[test]
 fn the_worst_index_and_the_number_of_differences_are_told() {
-    let message =
-        complaint(&[1.0, 2.0, 9.0, 3.5], &[1.0, 2.5, 3.0, 3.5], Tolerance::F32).unwrap();
+    let message = complaint(&[1.0, 2.0, 9.0, 3.5], &[1.0, 2.5, 3.0, 3.5], Tolerance::F32).unwrap();
     assert!(message.contains("2 of 4 values differ"), "{message}");
     assert!(message.contains("worst at 2: actual 9e0, expected 3e0"), "{message}");
     let message = complaint(&[9.0, f32::NAN], &[1.0, 2.0], Tolerance::F32).unwrap();

@@ -15,7 +15,12 @@ fn write(entries: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> (tempfile::TempDir, 
 #[test]
 fn floats_of_every_width_are_read_as_f32() {
     let (_folder, path) = write(&[
-        ("f32", Dtype::F32, vec![2], [1.5_f32, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect()),
+        (
+            "f32",
+            Dtype::F32,
+            vec![2],
+            [1.5_f32, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect(),
+        ),
         ("f64", Dtype::F64, vec![1, 1], 1.5_f64.to_le_bytes().to_vec()),
         ("bf16", Dtype::BF16, vec![1], bf16::from_f32(1.5).to_le_bytes().to_vec()),
         ("f16", Dtype::F16, vec![1], f16::from_f32(1.5).to_le_bytes().to_vec()),

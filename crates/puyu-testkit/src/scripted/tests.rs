@@ -60,9 +60,21 @@ fn replies_stream_in_whole_characters_and_end() {
 fn stops_and_limits_cut_the_reply() {
     let base = GenerateOptions::greedy;
     let cases = [
-        (base().with_stop_strings(["。", "Sunny"]), "上海今天晴", FinishReason::StopString("。".into())),
-        (base().with_stop_strings(["no such", "in "]), "上海今天晴。Sunny ", FinishReason::StopString("in ".into())),
-        (base().with_stop_token_ids([u32::from(b'S')]), "上海今天晴。", FinishReason::StopToken(83)),
+        (
+            base().with_stop_strings(["。", "Sunny"]),
+            "上海今天晴",
+            FinishReason::StopString("。".into()),
+        ),
+        (
+            base().with_stop_strings(["no such", "in "]),
+            "上海今天晴。Sunny ",
+            FinishReason::StopString("in ".into()),
+        ),
+        (
+            base().with_stop_token_ids([u32::from(b'S')]),
+            "上海今天晴。",
+            FinishReason::StopToken(83),
+        ),
         (base().with_stop_token_ids([END]), REPLY, FinishReason::Stop),
         // The seventh byte is the first of the third character.
         (base().with_max_new_tokens(7), "上海", FinishReason::Length),
@@ -149,7 +161,8 @@ fn probabilities_add_up_to_one() {
 
 #[test]
 fn text_scores_as_its_tokens() {
-    for (context, continuation) in [("中国的首都是", "北京"), ("The capital is", " Beijing")] {
+    for (context, continuation) in [("中国的首都是", "北京"), ("The capital is", " Beijing")]
+    {
         let by_text = ScoreRequest::new(context, continuation);
         let tokens: Vec<u32> = continuation.bytes().map(u32::from).collect();
         let by_tokens = ScoreRequest::new(context, tokens);
@@ -193,7 +206,10 @@ fn what_cannot_be_done_is_refused() {
         refuse(GenerateRequest::new(vec![1, 999], base())),
         ModelError::UnknownToken { index: 1, found: 999, .. }
     ));
-    assert!(matches!(refuse(GenerateRequest::new(vec![], base())), ModelError::EmptyPrompt));
+    assert!(matches!(
+        refuse(GenerateRequest::new(Vec::<u32>::new(), base())),
+        ModelError::EmptyPrompt
+    ));
     assert!(matches!(refuse(ask("无", base())), ModelError::Backend { .. }));
 }
 
