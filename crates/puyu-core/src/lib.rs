@@ -41,6 +41,7 @@
 //! assert_eq!(token.top[1].0, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![forbid(unsafe_code)]
 
 pub mod device;
 pub mod error;
