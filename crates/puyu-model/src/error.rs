@@ -169,7 +169,7 @@ pub enum CheckpointError {
         found: safetensors::Dtype,
     },
     /// The weights are quantized in a way that is not read yet.
-    #[error("{}: quantization {found} is not read; expected AWQ gemm with 4 bits", path.display())]
+    #[error("{}: quantization {found} is not read; expected awq gemm of 4 bits with zero points, in whole groups", path.display())]
     Quantization {
         /// The configuration file.
         path: PathBuf,

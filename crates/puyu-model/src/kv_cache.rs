@@ -117,6 +117,19 @@ impl KvCache {
         }
     }
 
+    /// Changes how many slots may be used.
+    ///
+    /// # Panics
+    ///
+    /// If more are used already.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        assert!(self.len <= capacity, "{} slots are used, more than {capacity}", self.len);
+        self.capacity = capacity;
+        for layer in &mut self.layers {
+            layer.capacity = capacity;
+        }
+    }
+
     pub(crate) fn advance(&mut self, n_tokens: usize) {
         self.len += n_tokens;
     }
@@ -145,7 +158,11 @@ impl LayerCache {
     /// # Panics
     ///
     /// If fewer than `T` slots are free: the decoder checks before it computes.
-    pub(crate) fn append(&mut self, k_bkte: Tensor<4>, v_bkte: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    pub(crate) fn append(
+        &mut self,
+        k_bkte: Tensor<4>,
+        v_bkte: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<4>) {
         let [b, k, t, e] = k_bkte.dims();
         let (start, end) = (self.len, self.len + t);
         assert!(end <= self.capacity, "{end} tokens do not fit {} slots", self.capacity);
@@ -174,7 +191,7 @@ impl LayerCache {
         if allocated >= slots {
             return storage;
         }
-        let grown = slots.max(2 * allocated).min(self.capacity);
+        let grown = slots.max((2 * allocated).min(self.capacity));
         let used = [0..b, 0..k, 0..allocated, 0..e];
         Storage {
             keys: empty(grown).slice_assign(used.clone(), storage.keys),

@@ -44,6 +44,7 @@ mod device;
 mod error;
 mod kv_cache;
 pub mod ops;
+mod rng;
 mod tap;
 
 pub use checkpoint::{

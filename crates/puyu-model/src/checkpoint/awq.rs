@@ -18,35 +18,36 @@ pub(super) struct Awq {
 
 impl Awq {
     pub(super) fn new(found: &HfQuantization, config: &Path) -> Result<Self, CheckpointError> {
-        let method = found.quant_method.as_deref().unwrap_or("unknown");
+        let method = found.quant_method.as_deref().unwrap_or("of unknown method");
         let version = found.version.as_deref().unwrap_or("gemm");
         let bits = found.bits.unwrap_or(4);
         let group_size = found.group_size.unwrap_or(128);
-        let is_read = method == "awq"
-            && version.eq_ignore_ascii_case("gemm")
-            && bits == 4
-            && found.zero_point.unwrap_or(true)
-            && group_size > 0;
-        if !is_read {
-            return Err(CheckpointError::Quantization {
-                path: config.to_owned(),
-                found: format!("{method} {version} with {bits} bits and groups of {group_size}"),
-            });
+        let has_zero_point = found.zero_point.unwrap_or(true);
+        let is_awq = method == "awq" && version.eq_ignore_ascii_case("gemm") && has_zero_point;
+        if let (true, 4, Ok(group_size @ 1..)) = (is_awq, bits, usize::try_from(group_size)) {
+            return Ok(Self { group_size });
         }
-        Ok(Self { group_size })
+        let version = found.version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
+        let zero_point = if has_zero_point { "with" } else { "without" };
+        Err(CheckpointError::Quantization {
+            path: config.to_owned(),
+            found: format!(
+                "{method}{version} of {bits} bits, groups of {group_size}, {zero_point} zero points"
+            ),
+        })
     }
 
     /// Shapes of `qweight`, `qzeros` and `scales` of an `[out, input]` weight.
     pub(super) fn shapes(
         self,
-        name: &str,
+        (path, name): (&Path, &str),
         [out, input]: [usize; 2],
     ) -> Result<[Vec<usize>; 3], CheckpointError> {
         if !out.is_multiple_of(8) || !input.is_multiple_of(self.group_size) {
             return Err(CheckpointError::Quantization {
-                path: name.into(),
+                path: path.to_owned(),
                 found: format!(
-                    "awq of a [{out}, {input}] weight, not whole groups of {} by 8 columns",
+                    "of `{name}`, a [{out}, {input}] weight, in groups of {} by 8",
                     self.group_size
                 ),
             });

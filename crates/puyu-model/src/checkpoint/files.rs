@@ -19,8 +19,10 @@ pub(super) const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 /// Largest accepted index. Half a million tensors with 100-byte names would fit.
 const INDEX_LIMIT_BYTES: u64 = 64 << 20;
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+/// Name of the weights in one file.
+pub(super) const SINGLE: &str = "model.safetensors";
+/// Name of the list of shards.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Names under which pickled weights are released.
 const PICKLES: [&str; 3] = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin"];
@@ -126,9 +128,8 @@ fn is_plain_file_name(name: &str) -> bool {
 
 /// Reads a text file of at most `limit_bytes`.
 pub(super) fn read_text(path: &Path, limit_bytes: u64) -> Result<String, CheckpointError> {
-    let error = |action| {
-        move |source| CheckpointError::Io { action, path: path.to_owned(), source }
-    };
+    let error =
+        |action| move |source| CheckpointError::Io { action, path: path.to_owned(), source };
     let file = File::open(path).map_err(error("open"))?;
     let found_bytes = file.metadata().map_err(error("read"))?.len();
     if found_bytes > limit_bytes {

@@ -66,7 +66,9 @@ impl Loader {
             layers: layers?,
             norm: self.norm(root.norm, config)?,
             head: match config.head {
-                Head::LanguageModel => Some(self.linear(root.head, [config.vocab_size, d], false)?),
+                Head::LanguageModel => {
+                    Some(self.linear(root.head, [config.vocab_size, d], false)?)
+                }
                 Head::Reward => Some(self.linear(root.head, [1, d], false)?),
                 Head::TiedLanguageModel => None,
             },
@@ -142,7 +144,7 @@ impl Loader {
         [out, input]: [usize; 2],
         awq: awq::Awq,
     ) -> Result<Tensor<2>, CheckpointError> {
-        let [qweight, qzeros, scales] = awq.shapes(name, [out, input])?;
+        let [qweight, qzeros, scales] = awq.shapes((&self.folder, name), [out, input])?;
         let qweight = self.take(&format!("{name}.qweight"), &qweight, "I32", &[Dtype::I32])?;
         let qzeros = self.take(&format!("{name}.qzeros"), &qzeros, "I32", &[Dtype::I32])?;
         let scales = self.take(&format!("{name}.scales"), &scales, "F16", &[Dtype::F16])?;

@@ -16,9 +16,8 @@ use crate::error::CheckpointError;
 /// process. Programs that replace weights should write a new file and rename it, as
 /// [`Decoder::save`](crate::Decoder::save) does; the old map stays valid then.
 pub(super) fn map(path: &Path) -> Result<Bytes, CheckpointError> {
-    let error = |action| {
-        move |source| CheckpointError::Io { action, path: path.to_owned(), source }
-    };
+    let error =
+        |action| move |source| CheckpointError::Io { action, path: path.to_owned(), source };
     let file = File::open(path).map_err(error("open"))?;
     if file.metadata().map_err(error("read"))?.len() == 0 {
         return Ok(Bytes::new());

@@ -159,9 +159,7 @@ impl Checkpoint {
     }
 }
 
-fn read_generation(
-    folder: &Path,
-) -> Result<Option<(GenerationConfig, String)>, CheckpointError> {
+fn read_generation(folder: &Path) -> Result<Option<(GenerationConfig, String)>, CheckpointError> {
     let path = folder.join(GENERATION_CONFIG);
     if !path.exists() {
         return Ok(None);

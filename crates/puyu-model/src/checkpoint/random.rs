@@ -9,6 +9,10 @@ use super::save::{SaveOptions, Stored, write_atomically, write_weights};
 use super::{CONFIG, names};
 use crate::config::{DecoderConfig, HfConfig};
 use crate::error::CheckpointError;
+use crate::rng::Rng;
+
+/// A uniform number on (-a, a) has the deviation a / sqrt(3).
+const HALF_WIDTH: f32 = 0.02 * 1.732_050_8;
 
 /// Writes a bf16 checkpoint of this shape with random weights, one tensor in memory at a time.
 ///
@@ -35,7 +39,8 @@ pub fn write_random(
         .into_iter()
         .enumerate()
         .map(|(index, (name, shape))| {
-            let seed = seed.wrapping_add(index as u64);
+            // Seeds far apart: neighbouring streams of the generator would overlap.
+            let seed = seed ^ ((index as u64) << 32);
             let is_norm = name.ends_with("norm.weight");
             let dims = shape.clone();
             let read = Box::new(move || Ok(random(&dims, is_norm, seed)));
@@ -53,19 +58,8 @@ fn random(shape: &[usize], is_norm: bool, seed: u64) -> TensorData {
     let values: Vec<bf16> = if is_norm {
         vec![bf16::ONE; n]
     } else {
-        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        (0..n).map(|_| uniform(&mut state)).collect()
+        let mut rng = Rng::new(seed);
+        (0..n).map(|_| bf16::from_f32(rng.uniform() * HALF_WIDTH)).collect()
     };
     TensorData::new(values, shape.to_vec())
-}
-
-/// The next number of a xorshift64* sequence, uniform with mean 0 and deviation 0.02.
-fn uniform(state: &mut u64) -> bf16 {
-    // A uniform number on (-a, a) has the deviation a / sqrt(3).
-    const HALF_WIDTH: f32 = 0.02 * 1.732_050_8;
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    let bits = (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40) as u32;
-    bf16::from_f32((bits as f32 / (1_u32 << 23) as f32 - 1.0) * HALF_WIDTH)
 }

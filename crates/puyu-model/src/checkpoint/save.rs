@@ -9,11 +9,11 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{DType, Tensor, TensorData};
-use safetensors::{Dtype, View};
+use safetensors::{Dtype, SafeTensorError, View};
 use serde::Serialize;
 
 use super::names::{self, QkvNames};
-use super::{CONFIG, GENERATION_CONFIG};
+use super::{CONFIG, GENERATION_CONFIG, files};
 use crate::config::HfConfig;
 use crate::decoder::{Decoder, Linear, QkvProjection};
 use crate::error::CheckpointError;
@@ -32,11 +32,7 @@ pub struct SaveOptions {
 
 impl Default for SaveOptions {
     fn default() -> Self {
-        Self {
-            max_shard_bytes: 5_000_000_000,
-            config_json: None,
-            generation_config_json: None,
-        }
+        Self { max_shard_bytes: 5_000_000_000, config_json: None, generation_config_json: None }
     }
 }
 
@@ -147,8 +143,10 @@ pub(super) fn write_weights(
     max_shard_bytes: u64,
 ) -> Result<(), CheckpointError> {
     let shards = shards(tensors, max_shard_bytes);
+    let (single, index_path) = (folder.join(files::SINGLE), folder.join(files::INDEX));
     if let [shard] = shards.as_slice() {
-        return write_shard(&folder.join("model.safetensors"), shard);
+        write_shard(&single, shard)?;
+        return remove(&index_path);
     }
     let mut weight_map = BTreeMap::new();
     for (index, shard) in shards.iter().enumerate() {
@@ -157,12 +155,23 @@ pub(super) fn write_weights(
         weight_map.extend(shard.iter().map(|tensor| (tensor.name.as_str(), name.clone())));
     }
     let total_size: u64 = tensors.iter().map(Stored::n_bytes).sum();
-    let path = folder.join("model.safetensors.index.json");
     let index = serde_json::json!({
         "metadata": { "total_size": total_size },
         "weight_map": weight_map,
     });
-    write_atomically(&path, pretty(&index, &path)?.as_bytes())
+    write_atomically(&index_path, pretty(&index, &index_path)?.as_bytes())?;
+    // A reader prefers the single file, so an older one must not stay beside the shards.
+    remove(&single)
+}
+
+/// Removes a file of an earlier save, if there is one.
+fn remove(path: &Path) -> Result<(), CheckpointError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(CheckpointError::Io { action: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Consecutive tensors that together stay under the limit.
@@ -184,13 +193,21 @@ fn shards<'a, 'b>(tensors: &'b [Stored<'a>], max_shard_bytes: u64) -> Vec<Vec<&'
 
 fn write_shard(path: &Path, tensors: &[&Stored<'_>]) -> Result<(), CheckpointError> {
     let failure = RefCell::new(None);
-    let views = tensors.iter().map(|&stored| {
-        (stored.name.as_str(), StoredView { stored, failure: &failure })
-    });
+    let views = tensors
+        .iter()
+        .map(|&stored| (stored.name.as_str(), StoredView { stored, failure: &failure }));
     let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
     let temporary = temporary_beside(path)?;
-    safetensors::serialize_to_file(views, Some(metadata), temporary.path())
-        .map_err(|source| CheckpointError::Safetensors { path: path.to_owned(), source })?;
+    safetensors::serialize_to_file(views, Some(metadata), temporary.path()).map_err(|source| {
+        let path = path.to_owned();
+        match source {
+            // A full disk says nothing about the file.
+            SafeTensorError::IoError(source) => {
+                CheckpointError::Io { action: "write", path, source }
+            }
+            source => CheckpointError::Safetensors { path, source },
+        }
+    })?;
     if let Some((name, reason)) = failure.into_inner() {
         return Err(CheckpointError::ReadBack { name, reason });
     }
@@ -253,9 +270,8 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, CheckpointEr
 }
 
 fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> Result<(), CheckpointError> {
-    let error = |action| {
-        move |source| CheckpointError::Io { action, path: path.to_owned(), source }
-    };
+    let error =
+        |action| move |source| CheckpointError::Io { action, path: path.to_owned(), source };
     // Opened anew: the bytes may have been written through another handle.
     File::open(temporary.path()).and_then(|file| file.sync_all()).map_err(error("sync"))?;
     allow_reading(temporary.path()).map_err(error("set the permissions of"))?;

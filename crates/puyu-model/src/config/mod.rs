@@ -198,9 +198,21 @@ impl DecoderConfig {
         ] {
             check(field, width <= SIZE_LIMIT, || expected(range(SIZE_LIMIT), width))?;
         }
+        self.check_biases()?;
         let eps_is_right = self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0;
         check("rms_norm_eps", eps_is_right, || expected("a number in (0, 1)", self.rms_norm_eps))?;
         self.rope.validate()
+    }
+
+    /// Refuses biases that the family's files have no words for: such a model could not be read
+    /// back once saved.
+    fn check_biases(&self) -> Result<(), ConfigError> {
+        let (field, wanted, found) = match self.family {
+            Family::InternLm3 => ("mlp_bias", self.output_bias, self.mlp_bias),
+            Family::InternLm | Family::InternLm2 if self.mlp_bias => ("mlp_bias", false, true),
+            _ => ("output_bias", self.qkv_bias, self.output_bias),
+        };
+        check(field, wanted == found, || expected(wanted.to_string(), found))
     }
 }
 

@@ -196,11 +196,7 @@ fn reward(sizes: Sizes) -> DecoderConfig {
 }
 
 fn internlm3() -> DecoderConfig {
-    plain(
-        Family::InternLm3,
-        sizes(128_512, [4096, 48, 32, 2, 10_240]),
-        (32_768, 5e7, dynamic(6.0)),
-    )
+    plain(Family::InternLm3, sizes(128_512, [4096, 48, 32, 2, 10_240]), (32_768, 5e7, dynamic(6.0)))
 }
 
 fn llama(sizes: Sizes, max_position_embeddings: usize, theta: f64) -> DecoderConfig {

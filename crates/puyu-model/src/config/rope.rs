@@ -88,7 +88,9 @@ impl RopeConfig {
             RopeScaling::Linear { factor } => {
                 self.series(self.theta).into_iter().map(|frequency| frequency / factor).collect()
             }
-            RopeScaling::DynamicNtk { factor } => self.series(self.ntk_base(factor, sequence_tokens)),
+            RopeScaling::DynamicNtk { factor } => {
+                self.series(self.ntk_base(factor, sequence_tokens))
+            }
             RopeScaling::Llama3 { .. } => self.llama3(),
             RopeScaling::Yarn { .. } => self.yarn(),
         }
@@ -132,7 +134,10 @@ impl RopeConfig {
                     expected("a number above 0", low_freq_factor)
                 })?;
                 check("rope_scaling.high_freq_factor", high_freq_factor > low_freq_factor, || {
-                    expected(format!("a number above low_freq_factor {low_freq_factor}"), high_freq_factor)
+                    expected(
+                        format!("a number above low_freq_factor {low_freq_factor}"),
+                        high_freq_factor,
+                    )
                 })?;
                 check_original_length(original_max_position_embeddings)
             }
@@ -147,7 +152,10 @@ impl RopeConfig {
                     expected("a number above 0", attention_factor)
                 })?;
                 check("rope_scaling.beta_fast", beta_slow > 0.0 && beta_fast >= beta_slow, || {
-                    expected(format!("a number of at least beta_slow {beta_slow}, above 0"), beta_fast)
+                    expected(
+                        format!("a number of at least beta_slow {beta_slow}, above 0"),
+                        beta_fast,
+                    )
                 })?;
                 check_original_length(original_max_position_embeddings)
             }
@@ -189,8 +197,8 @@ impl RopeConfig {
             if wavelength > original / low_freq_factor {
                 return frequency / factor;
             }
-            let smooth = (original / wavelength - low_freq_factor)
-                / (high_freq_factor - low_freq_factor);
+            let smooth =
+                (original / wavelength - low_freq_factor) / (high_freq_factor - low_freq_factor);
             (1.0 - smooth) * frequency / factor + smooth * frequency
         };
         self.series(self.theta).into_iter().map(blend).collect()
@@ -209,9 +217,8 @@ impl RopeConfig {
         };
         let d = self.head_dim as f64;
         // The pair whose wavelength makes `rotations` turns over the first training length.
-        let pair_of = |rotations: f64| {
-            d * (original / (rotations * TAU)).ln() / (2.0 * self.theta.ln())
-        };
+        let pair_of =
+            |rotations: f64| d * (original / (rotations * TAU)).ln() / (2.0 * self.theta.ln());
         let low = pair_of(beta_fast).floor().max(0.0);
         let high = pair_of(beta_slow).ceil().min(d - 1.0);
         // The original widens an empty ramp by the same amount so that it does not divide by zero.

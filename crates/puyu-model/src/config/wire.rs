@@ -105,8 +105,8 @@ pub struct HfQuantization {
     pub version: Option<String>,
     /// Bits of a weight.
     pub bits: Option<usize>,
-    /// Input weights that share a scale.
-    pub group_size: Option<usize>,
+    /// Input weights that share a scale; -1 where all do.
+    pub group_size: Option<i64>,
     /// Whether groups carry a zero point.
     pub zero_point: Option<bool>,
 }
@@ -136,7 +136,11 @@ impl HfConfig {
         }
     }
 
-    fn rope(&self, head_dim: usize, max_position_embeddings: usize) -> Result<RopeConfig, ConfigError> {
+    fn rope(
+        &self,
+        head_dim: usize,
+        max_position_embeddings: usize,
+    ) -> Result<RopeConfig, ConfigError> {
         let rotary = self.rotary.clone().unwrap_or_default();
         let theta = self.rope_theta.or(rotary.base).unwrap_or(10_000.0);
         let scaling = match (&self.rope_scaling, rotary.kind.as_deref()) {
@@ -282,8 +286,9 @@ impl From<&DecoderConfig> for HfConfig {
             max_position_embeddings: Some(config.max_position_embeddings),
             rms_norm_eps: Some(config.rms_norm_eps),
             rope_theta: Some(config.rope.theta),
-            rope_scaling: HfRopeScaling::of(config.rope.scaling),
-            rotary: None,
+            rope_scaling: HfRopeScaling::of(config.rope.scaling)
+                .filter(|_| HfRotary::of(config).is_none()),
+            rotary: HfRotary::of(config),
             bias: match config.family {
                 Family::InternLm | Family::InternLm2 => Some(config.qkv_bias),
                 Family::InternLm3 => Some(config.output_bias),
@@ -297,6 +302,20 @@ impl From<&DecoderConfig> for HfConfig {
             reward_token_id: config.reward_token_id,
             quantization_config: None,
         }
+    }
+}
+
+impl HfRotary {
+    /// Base and scaling in the words that the published code of InternLM 1 reads, where it has
+    /// words for them.
+    fn of(config: &DecoderConfig) -> Option<Self> {
+        let (kind, scaling_factor) = match config.rope.scaling {
+            _ if config.family != Family::InternLm => return None,
+            RopeScaling::None => ("origin", None),
+            RopeScaling::DynamicNtk { factor } => ("dynamic", Some(factor)),
+            _ => return None,
+        };
+        Some(Self { base: Some(config.rope.theta), kind: Some(kind.to_owned()), scaling_factor })
     }
 }
 

@@ -11,7 +11,7 @@ mod mlp;
 mod norm;
 mod step;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -290,7 +290,5 @@ impl Decoder {
 ///
 /// [`ForwardError::Device`] if the device failed.
 pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ForwardError> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|err| ForwardError::Device { reason: err.to_string() })
+    tensor.try_into_vec_as::<f32>().map_err(|err| ForwardError::Device { reason: err.to_string() })
 }

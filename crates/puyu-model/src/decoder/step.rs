@@ -48,8 +48,7 @@ impl Step {
                 })
                 .collect()
         };
-        let rotates_all =
-            config.rope.is_dynamic() && cache.ntk_rule() == NtkRule::RotateAllKeys;
+        let rotates_all = config.rope.is_dynamic() && cache.ntk_rule() == NtkRule::RotateAllKeys;
         Self {
             new_tokens: Rotation::of(&config.rope, &rows(start), device),
             all_keys: rotates_all.then(|| Rotation::of(&config.rope, &rows(0), device)),

@@ -13,6 +13,8 @@ mod linear;
 mod rms_norm;
 mod rope;
 mod swiglu;
+#[cfg(test)]
+mod testing;
 
 pub use linear::{LinearOp, linear};
 pub use rms_norm::{RmsNormOp, rms_norm};

@@ -14,7 +14,8 @@ fn greedy_tokens_equal_the_original() {
         let json = golden_json(folder.join("golden.json"));
         let case = &json["greedy"];
         let prompt = ids_of(&case["prompt"]);
-        let key = if case["new_tokens"].is_array() { "new_tokens" } else { "hf_generate_with_cache" };
+        let key =
+            if case["new_tokens"].is_array() { "new_tokens" } else { "hf_generate_with_cache" };
         let expected = ids_of(&case[key]);
         let found = greedy(&model, &[prompt], expected.len(), None);
         assert_eq!(found, [expected], "{name}");

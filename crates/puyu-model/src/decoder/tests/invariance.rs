@@ -31,8 +31,7 @@ fn check_chunks(model: &Decoder, rule: NtkRule, chunks: &[usize]) {
     let n_tokens = chunks.iter().sum();
     let rows = [ids(n_tokens, 1), ids(n_tokens, 2)];
     let plan = SequencePlan::unpadded(vec![n_tokens; 2]);
-    let new_cache =
-        || KvCache::new(model.config(), plan.clone(), n_tokens).with_ntk_rule(rule);
+    let new_cache = || KvCache::new(model.config(), plan.clone(), n_tokens).with_ntk_rule(rule);
     let whole = model.forward(&rows, &mut new_cache()).unwrap();
 
     let mut cache = new_cache();
@@ -102,8 +101,7 @@ fn packing_equals_separate_documents() {
     let model = fresh();
     let (first, second) = (ids(7, 1), ids(4, 2));
     let row = [first.clone(), second.clone()].concat();
-    let hidden =
-        model.hidden_packed(&[row], &[vec![7, 4]], &mut crate::Unobserved).unwrap();
+    let hidden = model.hidden_packed(&[row], &[vec![7, 4]], &mut crate::Unobserved).unwrap();
     let found = read(model.project(hidden)).unwrap();
     let expected = [logits(&model, &[first]), logits(&model, &[second])].concat();
     assert_close(&found, &expected, ROUNDING);

@@ -78,7 +78,12 @@ fn best(row: &[f32]) -> u32 {
 }
 
 /// Greedy continuations of rows that stand in one batch, padded on the left.
-fn greedy(model: &Decoder, prompts: &[Vec<u32>], n_new: usize, rule: Option<crate::NtkRule>) -> Vec<Vec<u32>> {
+fn greedy(
+    model: &Decoder,
+    prompts: &[Vec<u32>],
+    n_new: usize,
+    rule: Option<crate::NtkRule>,
+) -> Vec<Vec<u32>> {
     let longest = prompts.iter().map(Vec::len).max().unwrap();
     let plan = SequencePlan::left_padded(prompts.iter().map(Vec::len).collect());
     let mut cache = KvCache::new(model.config(), plan, longest + n_new);
