@@ -1,4 +1,5 @@
 //! Helpers for the tests of Puyu. Never published, never a dependency of a library.
+#![forbid(unsafe_code)]
 
 mod closeness;
 mod golden;

@@ -25,6 +25,7 @@
 //! assert_eq!(prompt, "<|im_start|>user\n你好<|im_end|>\n<|im_start|>assistant\n");
 //! # Ok::<(), puyu_text::ChatError>(())
 //! ```
+#![forbid(unsafe_code)]
 
 pub mod chat;
 mod tokenizer;
