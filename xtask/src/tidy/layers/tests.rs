@@ -106,3 +106,16 @@ fn burn_for_tests_only_does_not_count_and_declared_burn_counts_even_if_optional(
     ];
     assert_found(&check_packages(&packages), &expected);
 }
+
+#[test]
+fn only_the_tests_may_know_the_examples_and_only_for_testing() {
+    let arrow = "puyu-examples = { path = \"../puyu-examples\" }\n";
+    let check = |name: &str, section: &str| {
+        check_packages(&[(name, &format!("[{section}]\n{arrow}")), ("puyu-examples", "")])
+    };
+    assert_clean(&check("puyu-tests", "dev-dependencies"));
+    let manifest = |name| format!("crates/{name}/Cargo.toml");
+    for (name, section) in [("puyu-tests", "dependencies"), ("puyu-core", "dev-dependencies")] {
+        assert_found(&check(name, section), &[(&manifest(name), 6, "puyu-examples")]);
+    }
+}
