@@ -17,6 +17,10 @@ use crate::kv_cache::LayerCache;
 
 /// How query, key and value are projected.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one per layer; a box would cost a jump in every layer to save a few hundred bytes"
+)]
 pub enum QkvProjection {
     /// One matrix, InternLM2's `wqkv`.
     ///
