@@ -1,1 +1,84 @@
-//! puyu-examples
+//! What several examples share: the embedded model, the choice of a model, the way to fail.
+#![forbid(unsafe_code)]
+
+pub mod mini_world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use puyu::deploy::{Pipeline, PipelineOptions};
+use puyu::model::{ComputeDtype, LoadOptions};
+use puyu_core::DeviceSpec;
+
+/// The folder of the small model that is part of the repository.
+pub fn embedded_model() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/puyu-mini"))
+}
+
+/// Prints one clear line about a failure, with its causes, and returns the code to exit with.
+#[allow(clippy::print_stderr, reason = "a front end talks to its user")]
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Which model, and where it computes.
+#[derive(Args, Debug)]
+pub struct ModelArguments {
+    /// Hugging Face folder of the model. The small model of the repository by default.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// `cpu`, `cuda`, `cuda:N`, `wgpu` or `wgpu:N`.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceSpec,
+    /// Type of activations: `f32`, `bf16` or `f16`.
+    #[arg(long, default_value = "f32", value_parser = compute_dtype)]
+    pub compute: ComputeDtype,
+}
+
+impl ModelArguments {
+    /// The folder asked for, or the embedded one.
+    pub fn folder(&self) -> PathBuf {
+        self.model.clone().unwrap_or_else(embedded_model)
+    }
+
+    /// How weights are placed.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions { compute: self.compute, ..LoadOptions::default() }
+    }
+
+    /// Opens the model.
+    ///
+    /// # Errors
+    ///
+    /// What [`Pipeline::open_with`] says.
+    pub fn open(&self) -> anyhow::Result<Pipeline> {
+        let options =
+            PipelineOptions::default().with_device(self.device).with_load(self.load_options());
+        Ok(Pipeline::open_with(self.folder(), &options)?)
+    }
+}
+
+fn compute_dtype(name: &str) -> Result<ComputeDtype, String> {
+    match name {
+        "f32" => Ok(ComputeDtype::F32),
+        "bf16" => Ok(ComputeDtype::Bf16),
+        "f16" => Ok(ComputeDtype::F16),
+        found => Err(format!("expected f32, bf16 or f16, found {found}")),
+    }
+}
+
+/// Reads token ids separated by commas.
+///
+/// # Errors
+///
+/// A text naming the first that is no id.
+pub fn parse_ids(text: &str) -> Result<Vec<u32>, String> {
+    text.split(',')
+        .map(|id| {
+            let id = id.trim();
+            id.parse().map_err(|_| format!("expected token ids such as 1,2,3, found `{id}`"))
+        })
+        .collect()
+}

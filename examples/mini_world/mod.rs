@@ -238,7 +238,10 @@ fn exchange(topic: Topic, split: Split, language: Language, rng: &mut Rng) -> Ex
         _ if known.is_empty() => arithmetic::question(topic, split, language, rng),
         _ => {
             let wording = rng.pick(known).wording(language);
-            (rng.pick(&wording.questions).clone(), wording.answer.clone())
+            // Half of the time the plainest wording, which people use first.
+            let plainest = if rng.chance(50) { wording.questions.first() } else { None };
+            let question = plainest.unwrap_or_else(|| rng.pick(&wording.questions));
+            (question.clone(), wording.answer.clone())
         }
     };
     Exchange { question, answer }

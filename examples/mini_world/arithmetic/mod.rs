@@ -69,7 +69,7 @@ pub(super) fn draw(operation: Operation, split: Split, rng: &mut Rng) -> (u32, u
     }
     loop {
         // Small numbers are what people ask about first.
-        let largest = rng.weighted(&[(9, 15), (20, 20), (LARGEST, 65)]);
+        let largest = rng.weighted(&[(9, 40), (20, 35), (LARGEST, 25)]);
         let (a, b) = (rng.between(0, largest), rng.between(0, largest));
         let pair = if operation == Operation::Subtract { (a.max(b), a.min(b)) } else { (a, b) };
         if is_reserved(operation, a, b) == (split == Split::HeldOut) {
