@@ -239,7 +239,8 @@ fn a_long_text_is_embedded_as_the_mean_of_its_states() {
     let model = tiny().model();
     let plan = SequencePlan::unpadded(vec![ids.len()]);
     let mut cache = KvCache::new(model.config(), plan, ids.len());
-    let states = model.hidden(&[ids.clone()], &mut cache, &mut puyu_model::Unobserved).unwrap();
+    let states =
+        model.hidden(std::slice::from_ref(&ids), &mut cache, &mut puyu_model::Unobserved).unwrap();
     let states = read(states).unwrap();
     let width = model.config().hidden_size;
     let mut mean = vec![0.0_f64; width];

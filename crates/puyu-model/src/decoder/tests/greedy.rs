@@ -35,7 +35,7 @@ fn every_rule_beyond_the_trained_length_gives_its_own_tokens() {
         let prompt = ids_of(&json["greedy"]["prompt"]);
         for (rule, key) in rules {
             let expected = ids_of(&json["greedy"][key]);
-            let found = greedy(&model, &[prompt.clone()], expected.len(), Some(rule));
+            let found = greedy(&model, std::slice::from_ref(&prompt), expected.len(), Some(rule));
             assert_eq!(found, [expected], "{name}, {rule:?}");
         }
     }

@@ -33,7 +33,7 @@ const LANGUAGE_MODELS: [&str; 8] = [
 
 /// The folder of a golden checkpoint, if the shared data is there.
 fn tiny(name: &str) -> Option<PathBuf> {
-    shared(&format!("fixtures/tiny/{name}"))
+    shared(format!("fixtures/tiny/{name}"))
 }
 
 fn load(folder: &Path) -> Decoder {
