@@ -11,9 +11,31 @@ use std::sync::Arc;
 use crate::error::DatasetError;
 use crate::row::Chunk;
 
+mod array;
+mod arrow_block;
+mod arrow_file;
+mod arrow_stream;
+mod columns;
+mod detect;
+mod lines;
+mod open;
 mod options;
+mod parquet;
+mod parquet_footer;
+mod pending;
+mod prune;
+mod source;
+mod tar;
+mod write;
+#[cfg(test)]
+mod tests;
 
 pub use options::{BlankLines, RangeValue, ReadOptions, RowFilterRange};
+pub use source::FileRanges;
+pub use write::{
+    ArrowForm, ArrowOptions, ArrowWriter, BlockCompression, JsonLinesWriter, ParquetOptions,
+    ParquetWriter, TarWriter,
+};
 
 /// The ways in which files hold rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
