@@ -41,7 +41,11 @@ enum State {
 /// What follows an element.
 enum Step {
     /// An element in these bytes; then whether another follows.
-    Element { start: usize, end: usize, more: bool },
+    Element {
+        start: usize,
+        end: usize,
+        more: bool,
+    },
     End,
 }
 
@@ -88,9 +92,9 @@ impl ArrayReader {
         if at.offset > bytes.len() as u64 {
             return Err(outside("byte", at.offset, bytes.len() as u64));
         }
-        let state = match at.offset {
-            0 => State::Start,
-            offset if offset == bytes.len() as u64 => State::Ended,
+        let state = match at {
+            Mark { line: 1.., .. } => State::Ended,
+            Mark { offset: 0, .. } => State::Start,
             _ => State::Next,
         };
         Ok(Self {
@@ -145,6 +149,7 @@ impl ArrayReader {
     fn finish(&mut self) {
         self.state = State::Ended;
         self.at.offset = self.bytes.len() as u64;
+        self.at.line = 1;
     }
 
     fn hand_over(&mut self, at: Mark, elements: &[(usize, usize)]) {
@@ -186,27 +191,17 @@ impl ArrayReader {
                 self.at.offset = next as u64 + 1;
                 Ok(Step::Element { start, end, more: true })
             }
-            Some(b']') => {
-                // The element is whole; what follows the array is told after it.
-                let rest = self.nothing_after(next + 1);
-                if let Err((place, fault)) = rest {
-                    self.at.offset = place as u64;
-                    self.broken = Some(fault);
-                    self.state = State::Next;
-                    return Ok(Step::Element { start, end, more: true });
-                }
+            Some(b']') if self.after_space(next + 1) == self.bytes.len() => {
                 Ok(Step::Element { start, end, more: false })
             }
             found => {
-                let found = found.map_or("the end of the file".to_owned(), describe);
-                let kind = match self.bytes.get(next) {
-                    None => FaultKind::Truncated,
-                    Some(_) => FaultKind::Json,
+                // The element itself is whole. What is wrong after it is the next step's to tell.
+                let place = match found {
+                    Some(b']') => self.after_space(next + 1),
+                    _ => next,
                 };
-                // The element itself is whole: keep it, and report the rest as the next.
-                self.at.offset = next as u64;
+                self.at.offset = place as u64;
                 self.state = State::Next;
-                self.broken.get_or_insert(Fault::row(kind, "`,` or `]`", found));
                 Ok(Step::Element { start, end, more: true })
             }
         }
@@ -226,10 +221,9 @@ impl ArrayReader {
         let place = self.after_space(place);
         match self.bytes.get(place) {
             None => Ok(()),
-            Some(byte) => Err((
-                place,
-                Fault::row(FaultKind::Json, "the end of the document", describe(byte)),
-            )),
+            Some(byte) => {
+                Err((place, Fault::row(FaultKind::Json, "the end of the document", describe(byte))))
+            }
         }
     }
 
@@ -237,7 +231,12 @@ impl ArrayReader {
     /// for whoever reads the row.
     fn value_end(&self, start: usize) -> Result<usize, (usize, Fault)> {
         if self.state == State::Next && !self.follows_comma(start) {
-            return Err((start, Fault::row(FaultKind::Json, "`,` or `]`", "something else")));
+            let (kind, found) = match self.bytes.get(start) {
+                None => (FaultKind::Truncated, "the end of the file".to_owned()),
+                Some(byte) => (FaultKind::Json, describe(byte)),
+            };
+            let expected = "`,`, `]` or the end of the document";
+            return Err((start, Fault::row(kind, expected, found)));
         }
         let mut value = serde_json::Deserializer::from_slice(&self.bytes[start..]);
         match IgnoredAny::deserialize(&mut value) {

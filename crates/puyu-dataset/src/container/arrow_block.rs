@@ -83,7 +83,9 @@ impl BlockDecoder {
         }
         if needed > self.max_block_bytes {
             let limit = self.max_block_bytes;
-            return Err(format!("{needed} bytes in one block, {limit} allowed (`max_block_bytes`)"));
+            return Err(format!(
+                "{needed} bytes in one block, {limit} allowed (`max_block_bytes`)"
+            ));
         }
         Ok(())
     }

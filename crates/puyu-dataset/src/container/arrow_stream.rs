@@ -54,8 +54,7 @@ impl ArrowStreamReader {
             Stop::Fault(fault) => unreadable(path, FORMAT, fault.to_string()),
             Stop::Storage(error) => DatasetError::io("read", path)(error),
         })?;
-        let (schema, version) =
-            schema(&first.1).map_err(|why| unreadable(path, FORMAT, why))?;
+        let (schema, version) = schema(&first.1).map_err(|why| unreadable(path, FORMAT, why))?;
         let columns = project(path, &schema, options.columns.as_deref())?;
         let decoder = BlockDecoder::new(Arc::new(schema), version, columns, max_block_bytes);
         Ok(Self {

@@ -33,7 +33,10 @@ pub(super) struct LineReader {
 enum State {
     Reading,
     /// Inside a line that is too long: its bytes so far, and the last of them.
-    Skipping { n_bytes: u64, last: u8 },
+    Skipping {
+        n_bytes: u64,
+        last: u8,
+    },
     Ended,
 }
 
@@ -64,13 +67,17 @@ impl LineReader {
     fn advance(&mut self) {
         let seen = self.buffer.len();
         let filled = self.fill();
-        let seen = if let State::Skipping { n_bytes, last } = self.state {
-            self.skip(n_bytes, last);
-            0
-        } else {
-            seen
+        if self.at.offset == 0 && self.strip_mark(&filled) {
+            return;
+        }
+        let seen = match self.state {
+            State::Skipping { n_bytes, last } => {
+                self.skip(n_bytes, last);
+                0
+            }
+            _ => seen.saturating_sub(BYTE_ORDER_MARK.len()),
         };
-        // Only the new bytes can hold a line end, unless a skipped line just ended.
+        // Only the new bytes can hold a line end, unless a mark or a long line was just dropped.
         if let Some(end) = memchr::memrchr(b'\n', &self.buffer[seen..]) {
             let lines = self.buffer.split_to(seen + end + 1).freeze();
             self.split(lines);
@@ -84,6 +91,16 @@ impl LineReader {
             Filled::End => self.end(),
             Filled::Broken(error) => self.break_off(error),
         }
+    }
+
+    /// Drops the byte order mark at the start of a file; `true` if it takes more bytes to tell.
+    fn strip_mark(&mut self, filled: &Filled) -> bool {
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.advance(BYTE_ORDER_MARK.len());
+            self.at.offset = BYTE_ORDER_MARK.len() as u64;
+        }
+        let short = self.buffer.len() < BYTE_ORDER_MARK.len() && self.at.offset == 0;
+        short && matches!(filled, Filled::More) && BYTE_ORDER_MARK.starts_with(&self.buffer)
     }
 
     /// Appends up to `chunk_bytes` to the buffer.
@@ -165,18 +182,19 @@ impl LineReader {
             if start == next {
                 break;
             }
-            let (begin, end) = trim(&lines, start, next, offset);
-            let row = &lines[begin..end];
+            let row = content(&lines[start..next]);
             let line = Mark { offset: offset + start as u64, ..self.at };
             self.at.line += 1;
             let fault = self.fault_of(row);
             if fault.is_some() {
                 self.hand_over(first, &lines, offset, &mut spans);
             }
-            if !is_blank(row) {
-                self.at.row += 1;
-                if fault.is_none() {
-                    let (start, len) = (begin as u32, row.len() as u32);
+            match &fault {
+                Some(fault) => self.at.row += u64::from(fault.kind == FaultKind::Size),
+                None if is_blank(row) => {}
+                None => {
+                    self.at.row += 1;
+                    let (start, len) = (start as u32, row.len() as u32);
                     spans.push(LineSpan { start, len, line: self.at.line });
                 }
             }
@@ -216,14 +234,10 @@ impl LineReader {
     }
 }
 
-/// Takes the line end, and the byte order mark of the file, off a line.
-fn trim(lines: &[u8], start: usize, next: usize, offset: u64) -> (usize, usize) {
-    let line = &lines[start..next];
+/// A line without its end.
+fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let end = start + line.len();
-    let marked = offset == 0 && start == 0 && line.starts_with(BYTE_ORDER_MARK);
-    (if marked { start + BYTE_ORDER_MARK.len() } else { start }, end)
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn is_blank(line: &[u8]) -> bool {

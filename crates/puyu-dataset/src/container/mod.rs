@@ -20,15 +20,15 @@ mod detect;
 mod lines;
 mod open;
 mod options;
-mod parquet;
+mod parquet_file;
 mod parquet_footer;
 mod pending;
 mod prune;
 mod source;
-mod tar;
-mod write;
+mod tar_file;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use options::{BlankLines, RangeValue, ReadOptions, RowFilterRange};
 pub use source::FileRanges;
@@ -57,8 +57,9 @@ pub enum Container {
 }
 
 /// What a whole file is compressed with. (Compression inside Parquet and Arrow is their own.)
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// Not at all.
@@ -80,12 +81,14 @@ pub struct Detected {
 }
 
 /// A place between two rows of a file, from which reading can go on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Mark {
     /// Rows before it, bad rows included, blank lines not.
     pub row: u64,
-    /// Lines before it, blank ones included. 0 in everything but JSON lines.
+    /// In JSON lines: the lines before it, blank ones included. In a JSON document: 1 once it has
+    /// ended. 0 in everything else.
     pub line: u64,
     /// Bytes of the uncompressed file before it. 0 in columnar files.
     pub offset: u64,

@@ -8,9 +8,9 @@ use super::array::{self, ArrayReader};
 use super::arrow_file::ArrowFileReader;
 use super::arrow_stream::ArrowStreamReader;
 use super::lines::LineReader;
-use super::parquet::ParquetReader;
+use super::parquet_file::ParquetReader;
 use super::source::{FileRanges, Input, open_file};
-use super::tar::TarReader;
+use super::tar_file::TarReader;
 use super::{ChunkReader, Compression, Container, Detected, Mark, RangeRead, ReadOptions, detect};
 use crate::error::DatasetError;
 use crate::mapped;
@@ -119,7 +119,8 @@ fn input_at(
         Container::Parquet | Container::ArrowFile => {
             return Err(DatasetError::Unsupported {
                 path: path.to_owned(),
-                what: "reading Parquet or Arrow files as a stream or inside gzip or zstd".to_owned(),
+                what: "reading Parquet or Arrow files as a stream or inside gzip or zstd"
+                    .to_owned(),
                 hint: "decompress the file, or open it by ranges: both formats begin at their end"
                     .to_owned(),
             });

@@ -112,7 +112,9 @@ impl Kind {
             (Self::Text, RangeValue::Text(bound)) => {
                 Some(values.as_string::<i32>().value(group).cmp(bound.as_str()))
             }
-            (_, bound) => return Err(refused("bounds of the column's type", &format!("{bound:?}"))),
+            (_, bound) => {
+                return Err(refused("bounds of the column's type", &format!("{bound:?}")));
+            }
         };
         Ok(match side {
             Side::Below => order == Some(std::cmp::Ordering::Less),

@@ -21,6 +21,10 @@ const FREE_EXPANSION: u64 = 64 << 20;
 /// Compressed bytes read at a time.
 const COMPRESSED_READ: usize = 128 << 10;
 
+/// Bytes asked of gzip at a time: when inflating fails, what the failing call brought is lost, so
+/// this is how many good bytes before a damage may be missing.
+const INFLATE_STEP: usize = 4 << 10;
+
 /// A stream of uncompressed bytes.
 pub(super) struct Input {
     pub(super) reader: Box<dyn Read + Send>,
@@ -49,11 +53,11 @@ impl Input {
             Compression::None => source.inner,
             Compression::Gzip => {
                 let decoder = MultiGzDecoder::new(buffered(source));
-                Box::new(Guard { decoder, taken, given: 0, max_expansion })
+                Box::new(Guard { decoder, taken, given: 0, max_expansion, step: INFLATE_STEP })
             }
             Compression::Zstd => {
                 let decoder = zstd::Decoder::with_buffer(buffered(source))?;
-                Box::new(Guard { decoder, taken, given: 0, max_expansion })
+                Box::new(Guard { decoder, taken, given: 0, max_expansion, step: usize::MAX })
             }
         };
         Ok(Self { reader, compression })
@@ -159,11 +163,14 @@ struct Guard<D> {
     taken: Arc<AtomicU64>,
     given: u64,
     max_expansion: u64,
+    /// The most bytes asked of the decoder at a time.
+    step: usize,
 }
 
 impl<D: Read> Read for Guard<D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_bytes = self.decoder.read(buffer)?;
+        let len = buffer.len().min(self.step);
+        let n_bytes = self.decoder.read(&mut buffer[..len])?;
         self.given = self.given.saturating_add(n_bytes as u64);
         let taken = self.taken.load(Ordering::Relaxed);
         let limit = taken.saturating_mul(self.max_expansion).max(FREE_EXPANSION);

@@ -51,7 +51,11 @@ struct Building {
 enum Step {
     /// No member of a sample: a folder, a link, a file without an extension.
     Passed,
-    Member { key: String, extension: String, content: Content },
+    Member {
+        key: String,
+        extension: String,
+        content: Content,
+    },
     End,
 }
 
@@ -223,10 +227,12 @@ impl TarReader {
     fn break_off(&mut self, at: Mark, error: io::Error) {
         self.ended = true;
         let broken = match is_storage(&error, self.compression) {
-            true => Input { reader: Box::new(io::empty()), compression: self.compression }
-                .broken(error),
-            false if error.kind() == io::ErrorKind::UnexpectedEof
-                || error.to_string() == "failed to read entire block" =>
+            true => {
+                Input { reader: Box::new(io::empty()), compression: self.compression }.broken(error)
+            }
+            false
+                if error.kind() == io::ErrorKind::UnexpectedEof
+                    || error.to_string() == "failed to read entire block" =>
             {
                 let found = "the end of the file";
                 Broken::Data(Fault::row(FaultKind::Truncated, "the rest of a member", found))

@@ -60,8 +60,8 @@ impl ParquetReader {
             Some(indices) => ProjectionMask::roots(schema, indices),
             None => ProjectionMask::all(),
         };
-        let (groups, n_rows) = groups(&metadata, options)
-            .map_err(|why| unreadable(path, "Parquet", why))?;
+        let (groups, n_rows) =
+            groups(&metadata, options).map_err(|why| unreadable(path, "Parquet", why))?;
         if at.row > n_rows {
             return Err(outside("row", at.row, n_rows));
         }
