@@ -1,8 +1,10 @@
 //! Containers: files of rows, read as [`Chunk`]s and written atomically.
 //!
 //! [`detect`] says what a file is by its content, [`open`] reads it from the start, [`open_at`] from
-//! a [`Mark`]. All readers hold one chunk at a time; a damaged file yields every good row before
-//! the damage, then a [`BadRow`](crate::BadRow), never a panic.
+//! a [`Mark`]. All readers hold one chunk at a time; a damaged file yields the good rows before the
+//! damage, then a [`BadRow`](crate::BadRow), never a panic. A cut file yields every whole row. Where
+//! the bytes inside a compressor's stream are damaged, what its last step brought is lost with it:
+//! up to 4 KiB for gzip, a block (128 KiB) for zstd.
 
 use std::io::Read;
 use std::path::Path;
@@ -136,6 +138,27 @@ pub fn detect(path: &Path) -> Result<Detected, DatasetError> {
 ///
 /// What [`detect`] says; [`DatasetError::Container`] if the file breaks its format before the first
 /// row; [`DatasetError::MissingColumn`], [`DatasetError::Unsupported`], [`DatasetError::Option`].
+///
+/// # Examples
+///
+/// ```
+/// use puyu_dataset::container::{ReadOptions, open, open_at};
+/// use puyu_dataset::{DatasetError, RawRow};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("诗.jsonl");
+/// std::fs::write(&path, "{\"id\": \"春\"}\n\n{\"id\": \"spring\"}\n")?;
+///
+/// let options = ReadOptions { chunk_bytes: 16, ..Default::default() };
+/// let mut reader = open(&path, &options)?;
+/// let chunk = reader.next_chunk().expect("two rows")?;
+/// assert!(matches!(chunk.row(0), RawRow::Json(json) if json == "{\"id\": \"春\"}".as_bytes()));
+///
+/// let mut rest = open_at(&path, &options, reader.mark())?;
+/// let chunk = rest.next_chunk().expect("one row")?;
+/// assert_eq!(chunk.location(0).row, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn ChunkReader>, DatasetError> {
     open_at(path, options, Mark::default())
 }

@@ -60,8 +60,7 @@ impl ParquetReader {
             Some(indices) => ProjectionMask::roots(schema, indices),
             None => ProjectionMask::all(),
         };
-        let (groups, n_rows) =
-            groups(&metadata, options).map_err(|why| unreadable(path, "Parquet", why))?;
+        let (groups, n_rows) = groups(&metadata).map_err(|why| unreadable(path, "Parquet", why))?;
         if at.row > n_rows {
             return Err(outside("row", at.row, n_rows));
         }
@@ -218,10 +217,7 @@ fn load(source: &Source) -> Result<ArrowReaderMetadata, String> {
 }
 
 /// The row groups, and how many rows they have together.
-fn groups(
-    metadata: &ArrowReaderMetadata,
-    options: &ReadOptions,
-) -> Result<(Vec<Group>, u64), String> {
+fn groups(metadata: &ArrowReaderMetadata) -> Result<(Vec<Group>, u64), String> {
     let mut first_row = 0_u64;
     let mut groups = Vec::new();
     for (index, group) in metadata.metadata().row_groups().iter().enumerate() {
@@ -232,7 +228,6 @@ fn groups(
         }
         first_row = end_row;
     }
-    tracing::trace!(n_groups = groups.len(), batch_rows = options.batch_rows, "opened parquet");
     Ok((groups, first_row))
 }
 

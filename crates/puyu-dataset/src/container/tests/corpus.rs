@@ -71,7 +71,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_shared_file_has_the_rows_counted_another_way() {
     let mut n_files = 0;
     for set in ["wanjuan", "webdataset", "sft", "dedup", "html"] {
-        let Some(folder) = puyu_testkit::shared(&format!("corpus/{set}")) else {
+        let Some(folder) = puyu_testkit::shared(format!("corpus/{set}")) else {
             return;
         };
         let mut found = Vec::new();
