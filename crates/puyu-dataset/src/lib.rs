@@ -6,6 +6,8 @@ pub mod error;
 pub mod fault;
 mod mapped;
 pub mod row;
+pub mod stream;
+pub mod manifest;
 
 pub use error::DatasetError;
 pub use fault::{BadRow, Fault, FaultKind, Location};
