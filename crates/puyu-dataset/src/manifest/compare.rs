@@ -131,9 +131,8 @@ impl Shard {
             Ok((found, _)) if found != self.n_bytes => {
                 Some(Change::Size { expected: self.n_bytes, found })
             }
-            Ok((_, modified_ns)) => {
-                (modified_ns != self.modified_ns || modified_ns.is_none()).then_some(Change::Touched)
-            }
+            Ok((_, modified_ns)) => (modified_ns != self.modified_ns || modified_ns.is_none())
+                .then_some(Change::Touched),
         }
     }
 

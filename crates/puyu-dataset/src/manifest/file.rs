@@ -41,8 +41,8 @@ impl Manifest {
         };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder).map_err(DatasetError::io("write in", folder))?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)
+            .map_err(DatasetError::io("write in", folder))?;
         let text = serde_json::to_vec(&wire)
             .map_err(|error| DatasetError::io("write", path)(error.into()))?;
         file.write_all(&text).map_err(DatasetError::io("write", path))?;
@@ -93,7 +93,12 @@ fn check(path: &Path, shard: &Shard) -> Result<(), DatasetError> {
         return Err(damaged(path, "marks", "rising marks inside the rows", found));
     }
     if shard.cut.is_some() && shard.n_rows == 0 {
-        return Err(damaged(path, "rows", "a row that is cut", format!("none in `{}`", shard.path)));
+        return Err(damaged(
+            path,
+            "rows",
+            "a row that is cut",
+            format!("none in `{}`", shard.path),
+        ));
     }
     Ok(())
 }

@@ -62,12 +62,9 @@ fn parquet() -> Vec<u8> {
         .build();
     let batches = batches();
     let mut bytes = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(
-        &mut bytes,
-        batches[0].schema(),
-        Some(properties),
-    )
-    .unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batches[0].schema(), Some(properties))
+            .unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.close().unwrap();
     bytes

@@ -100,8 +100,7 @@ impl Permit {
         let more = bytes - self.bytes;
         let mut state = self.budget.lock();
         while !state.is_closed && state.used.saturating_add(more) > self.budget.limit {
-            state =
-                self.budget.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.budget.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.is_closed {
             return None;

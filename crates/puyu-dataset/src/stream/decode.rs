@@ -51,7 +51,11 @@ pub(super) enum KeepText {
 }
 
 /// Decodes until there are no more jobs. Once `is_cancelled`, only empties the queue.
-pub(super) fn run<R: Record>(jobs: &Receiver<Job<R>>, keep: KeepText, is_cancelled: &Arc<AtomicBool>) {
+pub(super) fn run<R: Record>(
+    jobs: &Receiver<Job<R>>,
+    keep: KeepText,
+    is_cancelled: &Arc<AtomicBool>,
+) {
     for Job { chunk, permit, reply } in jobs {
         if is_cancelled.load(Ordering::Relaxed) {
             continue;
@@ -93,9 +97,9 @@ fn decoded<R>(
 ) -> Decoded<R> {
     let n_bytes = raw_bytes(&chunk);
     if let (Rows::Lines { bytes, spans, .. }, true) = (&mut chunk.rows, keep != KeepText::All) {
-        let spans_bytes = std::mem::size_of_val(&spans[..]) as u64;
-        let kept = n_bytes.min(spans_bytes) + n_bytes + std::mem::size_of_val(&rows[..]) as u64;
         // Records own their text, so the lines can go. Less than before, so it never waits.
+        let places_and_rows = size_of_val(&spans[..]) + size_of_val(&rows[..]);
+        let kept = n_bytes + places_and_rows as u64;
         *bytes = Bytes::new();
         let _ = permit.resize(kept.min(permit.bytes()));
     }

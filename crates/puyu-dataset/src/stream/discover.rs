@@ -98,7 +98,9 @@ impl Discovery {
             return Ok(());
         }
         let mut entries = fs::read_dir(folder)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>())
+            .and_then(|entries| {
+                entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>()
+            })
             .map_err(DatasetError::io("list", folder))?;
         entries.sort_unstable();
         above.push(resolved);
@@ -120,7 +122,7 @@ impl Discovery {
         for found in matches {
             entries.push(found.map_err(|error| {
                 let path = error.path().to_owned();
-                DatasetError::io("list", path)(error.into_error())
+                DatasetError::io("list", path)(error.into())
             })?);
         }
         entries.sort_unstable();

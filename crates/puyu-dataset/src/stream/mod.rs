@@ -16,9 +16,9 @@ mod position;
 mod quarantine;
 mod report;
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use std::path::{Path, PathBuf};
@@ -255,21 +255,14 @@ impl<R: Record> RecordStream<R> {
         self.current = Some(Current { decoded, next: 0 });
     }
 
-    fn bad_row(
-        &mut self,
-        mark: Mark,
-        row: BadRow,
-    ) -> Option<Result<(Location, R), DatasetError>> {
+    fn bad_row(&mut self, mark: Mark, row: BadRow) -> Option<Result<(Location, R), DatasetError>> {
         self.place.mark = mark;
         self.place.rows_since_mark = 1;
         self.place.rows_done += 1;
         self.deliver((row.location, Err(Box::new(Misfit { fault: row.fault, raw: None }))))
     }
 
-    fn file_failed(
-        &mut self,
-        error: DatasetError,
-    ) -> Option<Result<(Location, R), DatasetError>> {
+    fn file_failed(&mut self, error: DatasetError) -> Option<Result<(Location, R), DatasetError>> {
         let was_passed = self.begin.as_ref().is_some_and(|begin| self.place.file < begin.file);
         self.report.failed(with_causes(&error));
         self.next_file();

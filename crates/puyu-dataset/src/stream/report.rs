@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::fault::{BadRow, FaultKind};
 
@@ -36,6 +36,7 @@ pub struct ReadReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FileReport {
     /// The file.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// Rows returned.
     pub rows_good: u64,
@@ -97,4 +98,8 @@ impl fmt::Display for ReadReport {
         }
         self.first_examples.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
+}
+
+fn as_text<S: Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.as_ref().display())
 }

@@ -102,7 +102,13 @@ fn a_quarantine_that_ends_early_stays_partial_and_is_continued() {
     let files = library(&[vec![10, 0, 10], vec![30]]);
     let policy = Policy::Quarantine(target.clone());
     let mut stream = start(&files, options(policy.clone(), 2), None);
-    let position = (0..8).map(|_| { stream.next(); stream.position() }).last().unwrap();
+    let position = (0..8)
+        .map(|_| {
+            stream.next();
+            stream.position()
+        })
+        .last()
+        .unwrap();
     stream.by_ref().nth(4);
     drop(stream);
     assert!(!target.exists() && folder.path().join("bad.jsonl.partial").exists());
@@ -219,9 +225,8 @@ fn a_chunk_above_the_limit_is_an_error_that_says_so() {
 fn a_position_in_other_files_is_refused() {
     let (paths, opener) = opener(&library(&[vec![3]]));
     let position = StreamPosition { file_name: "别的.jsonl".into(), ..Default::default() };
-    let stream = RecordStream::<Note>::builder(&paths)
-        .resume_at(position)
-        .start_with(paths, opener);
+    let stream =
+        RecordStream::<Note>::builder(&paths).resume_at(position).start_with(paths, opener);
     assert!(matches!(stream.unwrap_err(), DatasetError::State { .. }));
 }
 
@@ -270,10 +275,8 @@ fn the_malformed_corpus_has_the_faults_it_lists() {
 #[test]
 fn a_truncated_gzip_gives_every_row_before_its_end() {
     let Some(file) = shared("corpus/wanjuan/malformed/truncated.jsonl.gz") else { return };
-    let mut stream = RecordStream::<Note>::builder([file])
-        .options(options(Policy::Skip, 2))
-        .start()
-        .unwrap();
+    let mut stream =
+        RecordStream::<Note>::builder([file]).options(options(Policy::Skip, 2)).start().unwrap();
     assert!(all(&mut stream).len() > 1);
     assert_eq!(stream.report().by_kind.get(&FaultKind::Truncated), Some(&1));
 }
@@ -310,4 +313,43 @@ fn discovery_is_sorted_and_tells_what_it_leaves_out() {
     assert_eq!(discover([&named, &named]).unwrap(), [named]);
     assert!(discover([folder.path().join("没有")]).is_err());
     assert!(discover([folder.path().join("*.csv")]).is_err());
+}
+
+/// The most memory that this process ever had, in bytes, where the system tells.
+fn peak_of_process() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+#[test]
+fn two_gigabytes_stream_within_256_megabytes() {
+    if std::env::var_os("PUYU_SLOW").is_none_or(|value| value != "1") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("大.jsonl");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let (mut n_bytes, mut n_rows) = (0, 0_u64);
+    while n_bytes < 2 << 30 {
+        let row = line(&n_rows.to_string(), &POEM[n_rows as usize % 4].repeat(100)) + "\n";
+        std::io::Write::write_all(&mut file, row.as_bytes()).unwrap();
+        n_bytes += row.len() as u64;
+        n_rows += 1;
+    }
+    drop(file);
+    let begun = std::time::Instant::now();
+    let mut stream = RecordStream::<Note>::builder([&path])
+        .options(StreamOptions::default().with_threads(2))
+        .start()
+        .unwrap();
+    assert_eq!(stream.by_ref().map(|row| row.unwrap()).count() as u64, n_rows);
+    let seconds = begun.elapsed().as_secs_f64();
+    let peak = peak_of_process();
+    println!(
+        "{n_rows} rows, {:.0} MB/s; bytes in flight at most {}; process {peak:?}",
+        n_bytes as f64 / 1e6 / seconds,
+        stream.peak_bytes()
+    );
+    assert!(peak.is_none_or(|peak| peak < 256 << 20), "{peak:?}");
 }
