@@ -137,9 +137,9 @@ impl Shard {
     }
 
     fn full_check(&self, path: &Path, meter: &Meter<'_>) -> Result<Option<Change>, DatasetError> {
-        match self.quick_check(path) {
-            Some(change @ (Change::Missing | Change::Size { .. })) => return Ok(Some(change)),
-            _ => {}
+        let quick = self.quick_check(path);
+        if matches!(quick, Some(Change::Missing | Change::Size { .. })) {
+            return Ok(quick);
         }
         let found = hash_file(path, meter)?;
         Ok((found != self.hash).then_some(Change::Content { expected: self.hash, found }))

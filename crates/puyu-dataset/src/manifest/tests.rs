@@ -326,6 +326,6 @@ fn the_corpus_is_read_by_number_as_in_order() {
     let rows = FileRows::<Note>::open(manifest, RowsOptions::default()).unwrap();
     let options = StreamOptions::default().with_policy(Policy::Skip);
     let mut stream = RecordStream::<Note>::builder([&folder]).options(options).start().unwrap();
-    let n_good = stream.by_ref().map(|row| row.unwrap()).count() as u64;
+    let n_good = stream.by_ref().filter(|row| row.is_ok()).count() as u64;
     assert_eq!(n_good + stream.report().rows_bad, rows.n_rows());
 }

@@ -125,6 +125,9 @@ impl<R: Record> StreamBuilder<R> {
     }
 }
 
+/// The receiving ends of the lanes, in turn.
+type Lanes<R> = Vec<Receiver<Event<R>>>;
+
 /// What the threads need to start.
 struct Start<'a> {
     options: &'a StreamOptions,
@@ -134,10 +137,7 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    fn threads<R: Record>(
-        self,
-        keep: KeepText,
-    ) -> Result<(Threads, Vec<Receiver<Event<R>>>), DatasetError> {
+    fn threads<R: Record>(self, keep: KeepText) -> Result<(Threads, Lanes<R>), DatasetError> {
         let mut threads = Threads::default();
         let (jobs, jobs_to_do) = bounded(QUEUE);
         for _ in 0..self.options.threads {
