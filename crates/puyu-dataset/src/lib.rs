@@ -4,8 +4,10 @@
 pub mod container;
 pub mod error;
 pub mod fault;
+pub mod manifest;
 mod mapped;
 pub mod row;
+pub mod stream;
 
 pub use error::DatasetError;
 pub use fault::{BadRow, Fault, FaultKind, Location};
