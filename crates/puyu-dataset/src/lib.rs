@@ -4,6 +4,8 @@
 pub mod error;
 pub mod fault;
 mod mapped;
+pub mod mix;
+pub mod order;
 pub mod row;
 
 pub use error::DatasetError;
