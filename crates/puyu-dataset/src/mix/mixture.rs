@@ -245,7 +245,9 @@ impl Mixture {
                 .sources
                 .iter()
                 .zip(&self.cursor.counts)
-                .map(|(source, &count)| source.max_rows.map_or(u64::MAX, |max| max - count.min(max)))
+                .map(|(source, &count)| {
+                    source.max_rows.map_or(u64::MAX, |max| max - count.min(max))
+                })
                 .collect();
             let (shares, counts, left) = (&self.shares[..], &self.phase[..], &left[..]);
             let quotas = BatchPlan { shares, counts, steps, batch, left }.quotas();

@@ -112,9 +112,7 @@ pub(super) fn identities(sources: &[MixSource]) -> Result<Vec<SourceIdentity>, D
         let max_rows = match *max_epochs {
             None => None,
             // A product beyond `u64` stays at its maximum, which no run reaches.
-            Some(epochs) if epochs >= 0.0 && epochs.is_finite() => {
-                Some(rows_of(epochs, *n_rows))
-            }
+            Some(epochs) if epochs >= 0.0 && epochs.is_finite() => Some(rows_of(epochs, *n_rows)),
             Some(epochs) => return invalid("max_epochs", "0 or more, finite", epochs),
         };
         found.push(SourceIdentity { name: name.clone(), n_rows: *n_rows, max_rows });
@@ -180,8 +178,7 @@ pub(super) fn schedule(
     options: &MixOptions,
 ) -> Result<Vec<Shares>, DatasetError> {
     let temperature = options.temperature;
-    let mut schedule =
-        vec![Shares { from_step: 0, shares: first_shares(sources, temperature)? }];
+    let mut schedule = vec![Shares { from_step: 0, shares: first_shares(sources, temperature)? }];
     for WeightChange { from_step, weights } in &options.schedule {
         let shares = shares(weights, sources.len(), temperature)?;
         insert(&mut schedule, Shares { from_step: *from_step, shares }, options.batching)?;

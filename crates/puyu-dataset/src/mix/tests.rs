@@ -89,7 +89,6 @@ proptest! {
 
 #[test]
 fn one_common_and_many_rare_sources_stay_within_one_row() {
-    // The largest deficit first would let the common source fall behind by more than a row.
     let mut weights = vec![0.5];
     weights.extend([0.5 / 40.0; 40]);
     let mut mixture = Mixture::new(weighted(&weights), MixOptions::default()).unwrap();
@@ -135,11 +134,8 @@ fn weights_sizes_and_temperature_make_the_shares() {
 
 #[test]
 fn a_source_at_its_cap_leaves_and_the_others_share_its_part() {
-    let sources = vec![
-        source(0, 10, 2.0, Some(1.5)),
-        source(1, 100, 1.0, None),
-        source(2, 100, 1.0, None),
-    ];
+    let sources =
+        vec![source(0, 10, 2.0, Some(1.5)), source(1, 100, 1.0, None), source(2, 100, 1.0, None)];
     let mut mixture = Mixture::new(sources, MixOptions::default()).unwrap();
     assert_eq!(mixture.by_ref().take(1000).filter(|draw| draw.source == 0).count(), 15);
     assert_eq!(mixture.shares(), [0.0, 0.5, 0.5]);

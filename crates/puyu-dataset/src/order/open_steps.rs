@@ -30,7 +30,11 @@ impl Gap {
     fn before(self, end: u64) -> Option<Self> {
         let room = end.checked_sub(self.start)?.div_ceil(self.stride);
         let count = self.count.min(room);
-        (count > 0).then(|| Self { count, stride: if count == 1 { 1 } else { self.stride }, ..self })
+        (count > 0).then_some(Self {
+            count,
+            stride: if count == 1 { 1 } else { self.stride },
+            ..self
+        })
     }
 }
 
@@ -133,9 +137,8 @@ impl OpenSteps {
                 check_limit(gaps.len() as u64)?;
             }
         }
-        let reached = u128::from(rounds)
-            * u128::from(consumers.run_rows)
-            * u128::from(consumers.count());
+        let reached =
+            u128::from(rounds) * u128::from(consumers.run_rows) * u128::from(consumers.count());
         let missing = u128::from(offsets.last().copied().unwrap_or(0));
         let frontier = if reached < missing {
             // Whole gaps, or their ends, that nobody has reached.
@@ -168,7 +171,8 @@ impl OpenSteps {
             let step = u128::from(start) + (place - from) * u128::from(stride);
             // Steps past the largest `u64` do not exist; a single step needs no stride.
             let Ok(start) = u64::try_from(step) else { continue };
-            let stride = u64::try_from(places.stride.saturating_mul(stride.into())).unwrap_or(u64::MAX);
+            let stride =
+                u64::try_from(places.stride.saturating_mul(stride.into())).unwrap_or(u64::MAX);
             let room = u128::from((u64::MAX - start) / stride) + 1;
             let count = (end - first).min(room) as u64;
             to.push(Gap { start, stride: if count == 1 { 1 } else { stride }, count });

@@ -164,7 +164,11 @@ pub(crate) fn joined_turns<'a>(
         return Err(no_parts());
     };
     let consumers = consumer.checked()?.consumers;
-    expect_same("number of consumers' states", &consumers.count(), &(parts.clone().count() as u64))?;
+    expect_same(
+        "number of consumers' states",
+        &consumers.count(),
+        &(parts.clone().count() as u64),
+    )?;
     let mut taken = vec![None; parts.clone().count()];
     for (part_open, turn) in parts {
         expect_same("ranks and workers", &consumers, &turn.consumer.consumers)?;

@@ -102,12 +102,15 @@ impl RowOrder {
                 let kind = if window_blocks >= n.div_ceil(block_rows) {
                     Kind::Full(Permutation::new(n, &self.key(epoch, "rows")))
                 } else {
-                    let blocks = Permutation::new(
-                        n.div_ceil(block_rows),
-                        &self.key(epoch, "blocks"),
-                    );
+                    let blocks =
+                        Permutation::new(n.div_ceil(block_rows), &self.key(epoch, "blocks"));
                     let keys = RoundKeys::new(&self.key(epoch, "windows"));
-                    Kind::Windowed(Windowed::new(n, block_rows, window_blocks, (blocks, keys)))
+                    Kind::Windowed(Box::new(Windowed::new(
+                        n,
+                        block_rows,
+                        window_blocks,
+                        (blocks, keys),
+                    )))
                 };
                 (block_rows, kind)
             }
@@ -147,7 +150,7 @@ pub struct EpochOrder {
 enum Kind {
     Sequential,
     Full(Permutation),
-    Windowed(Windowed),
+    Windowed(Box<Windowed>),
 }
 
 impl EpochOrder {

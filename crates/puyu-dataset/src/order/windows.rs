@@ -134,12 +134,9 @@ impl<R: Send + 'static> Worker<R> {
             }
         };
         match std::thread::Builder::new().name("puyu-rows".to_owned()).spawn(work) {
-            Ok(thread) => Some(Self {
-                requests: Some(requests),
-                loaded,
-                pending: None,
-                thread: Some(thread),
-            }),
+            Ok(thread) => {
+                Some(Self { requests: Some(requests), loaded, pending: None, thread: Some(thread) })
+            }
             Err(error) => {
                 tracing::warn!(%error, "no thread to read ahead; rows are read when needed");
                 None
