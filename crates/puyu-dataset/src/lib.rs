@@ -6,6 +6,8 @@ pub mod error;
 pub mod fault;
 pub mod manifest;
 mod mapped;
+pub mod mix;
+pub mod order;
 pub mod row;
 pub mod stream;
 
