@@ -4,7 +4,9 @@
 pub mod error;
 pub mod fault;
 mod mapped;
+pub mod pack;
 pub mod row;
+pub mod tokens;
 
 pub use error::DatasetError;
 pub use fault::{BadRow, Fault, FaultKind, Location};
