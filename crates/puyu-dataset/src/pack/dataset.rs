@@ -53,11 +53,7 @@ impl TokenDataset {
     /// # Errors
     ///
     /// [`DatasetError::State`] if the plan was made for documents of other lengths.
-    pub fn new(
-        caches: Vec<TokenCache>,
-        plan: PackPlan,
-        pad_id: u32,
-    ) -> Result<Self, DatasetError> {
+    pub fn new(caches: Vec<TokenCache>, plan: PackPlan, pad_id: u32) -> Result<Self, DatasetError> {
         let mut lengths = blake3::Hasher::new();
         let mut starts = vec![0];
         let mut end = 0_u64;
@@ -73,7 +69,11 @@ impl TokenDataset {
             return Err(DatasetError::State {
                 what: "the document lengths of the pack plan",
                 expected: format!("{end} tokens, lengths {found}"),
-                found: format!("{} tokens, lengths {}", plan.n_tokens(), plan.lengths_fingerprint()),
+                found: format!(
+                    "{} tokens, lengths {}",
+                    plan.n_tokens(),
+                    plan.lengths_fingerprint()
+                ),
             });
         }
         let mut hasher = blake3::Hasher::new_derive_key("puyu-dataset packed rows 1");

@@ -69,16 +69,18 @@ fn naive(pieces: &[&[Token]], pack_tokens: usize) -> PackedSample {
 
 fn any_caches() -> impl Strategy<Value = Vec<Vec<Document>>> {
     let token = (0_u32..60_000, any::<bool>());
-    let document = (prop::collection::vec(token, 0..30), any::<bool>()).prop_map(
-        |(tokens, with_marks)| {
+    let document =
+        (prop::collection::vec(token, 0..30), any::<bool>()).prop_map(|(tokens, with_marks)| {
             let (ids, trained): (Vec<u32>, Vec<bool>) = tokens.into_iter().unzip();
             Document { ids, trained: with_marks.then_some(trained) }
-        },
-    );
+        });
     prop::collection::vec(prop::collection::vec(document, 0..10), 0..4)
 }
 
 proptest! {
+    // Each case waits for the disk several times.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn rows_are_those_of_the_definition(
         documents in any_caches(),

@@ -146,8 +146,6 @@ impl PackPlan {
         let range = bounds[0] as usize..bounds[1] as usize;
         let starts = self.starts.as_slice()[range.clone()].iter();
         let lengths = &self.lengths.as_slice()[range];
-        starts
-            .zip(lengths)
-            .map(|(&first_token, &n_tokens)| Piece { first_token, n_tokens })
+        starts.zip(lengths).map(|(&first_token, &n_tokens)| Piece { first_token, n_tokens })
     }
 }

@@ -119,9 +119,7 @@ impl TokenCache {
                 let found = ids.as_slice().iter().find(|&&id| u64::from(id) >= limit);
                 found.map(|&id| u32::from(id))
             }
-            Ids::U32(ids) => {
-                ids.as_slice().iter().find(|&&id| u64::from(id) >= limit).copied()
-            }
+            Ids::U32(ids) => ids.as_slice().iter().find(|&&id| u64::from(id) >= limit).copied(),
         }
     }
 
@@ -182,9 +180,8 @@ impl TokenCache {
     /// If `index` is not below [`n_documents`](Self::n_documents).
     pub fn marked_document(&self, index: u64) -> Document {
         let span = self.span(index);
-        let trained = self.trained.as_ref().map(|bits| {
-            span.clone().map(|token| mark(bits, token)).collect()
-        });
+        let trained =
+            self.trained.as_ref().map(|bits| span.clone().map(|token| mark(bits, token)).collect());
         Document { ids: self.tokens(span).into_owned(), trained }
     }
 

@@ -138,7 +138,8 @@ impl Draft {
             .into_inner()
             .map_err(|error| DatasetError::io("write", &target)(error.into_error()))?;
         file.as_file().sync_all().map_err(DatasetError::io("sync", &target))?;
-        file.persist(&target).map_err(|error| DatasetError::io("rename to", &target)(error.error))?;
+        file.persist(&target)
+            .map_err(|error| DatasetError::io("rename to", &target)(error.error))?;
         sync_folder(parent(&target))
     }
 }

@@ -42,8 +42,7 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
 
 /// The header that NumPy writes for a table of 4-byte numbers with two rows.
 fn numpy_header(descr: &str, shape: &str) -> Vec<u8> {
-    let dictionary =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     let mut header = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
     header.extend(format!("{dictionary:<117}\n").bytes());
     assert_eq!(header.len(), 128);
@@ -223,6 +222,9 @@ fn id_lists() -> impl Strategy<Value = Vec<Vec<(u32, bool)>>> {
 }
 
 proptest! {
+    // Each case waits for the disk several times.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn foreign_layouts_round_trip(lists in id_lists(), vocab_size in prop::sample::select(
         vec![92_544_u64, 60_000],

@@ -115,8 +115,9 @@ impl InternEvoReader {
         }
         let rest = &self.bytes[offset..];
         let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| Fault::row(FaultKind::Json, "{\"tokens\": [...]}", error.to_string()))?;
+        let line: Line = serde_json::from_slice(line).map_err(|error| {
+            Fault::row(FaultKind::Json, "{\"tokens\": [...]}", error.to_string())
+        })?;
         if line.tokens.len() as i64 != n_tokens {
             let expected = format!("{n_tokens} tokens, as the meta file says");
             let found = line.tokens.len().to_string();

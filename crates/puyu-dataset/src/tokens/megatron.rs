@@ -215,8 +215,7 @@ impl MegatronReader {
             let id = self.id_type.read(bytes);
             let file = Foreign { path: &self.path, format: FORMAT };
             ids.push(
-                u32::try_from(id)
-                    .map_err(|_| file.violation("token id", "0 to 4294967295", id))?,
+                u32::try_from(id).map_err(|_| file.violation("token id", "0 to 4294967295", id))?,
             );
         }
         Ok(())

@@ -60,9 +60,9 @@ pub(super) fn parse(file: &Foreign<'_>, bytes: &Bytes) -> Result<Table, DatasetE
         let found = format!("\"{}\"", start.escape_ascii());
         return Err(file.violation("magic", "\"\\x93NUMPY\\x01\\x00\", NumPy's", found));
     };
-    let header = rest.split_at_checked(2).and_then(|(size, rest)| {
-        rest.get(..usize::from(u16::from_le_bytes([size[0], size[1]])))
-    });
+    let header = rest
+        .split_at_checked(2)
+        .and_then(|(size, rest)| rest.get(..usize::from(u16::from_le_bytes([size[0], size[1]]))));
     let Some(header) = header else {
         return Err(file.violation("header", "a whole header", "the end of the file"));
     };
@@ -71,9 +71,8 @@ pub(super) fn parse(file: &Foreign<'_>, bytes: &Bytes) -> Result<Table, DatasetE
         let expected = "'<i4' or '<i8', row by row, shape (n, 2)";
         return Err(file.violation("header", expected, crate::fault::excerpt(&text)));
     };
-    let n_rows: u64 = found[2]
-        .parse()
-        .map_err(|error| file.violation("rows", "a number below 2^64", error))?;
+    let n_rows: u64 =
+        found[2].parse().map_err(|error| file.violation("rows", "a number below 2^64", error))?;
     let width: u64 = if &found[1] == "<i4" { 4 } else { 8 };
     let start = MAGIC.len() + 2 + header.len();
     let n_bytes = (bytes.len() - start) as u64;
@@ -95,10 +94,8 @@ pub(super) fn parse(file: &Foreign<'_>, bytes: &Bytes) -> Result<Table, DatasetE
 pub(super) fn format(rows: &[[i64; 2]]) -> Vec<u8> {
     let narrow = rows.iter().flatten().all(|&number| i32::try_from(number).is_ok());
     let descr = if narrow { "<i4" } else { "<i8" };
-    let mut header = format!(
-        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}, 2), }}",
-        rows.len()
-    );
+    let mut header =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}, 2), }}", rows.len());
     let growth = ROW_DIGITS - rows.len().to_string().len();
     header.extend(std::iter::repeat_n(' ', growth));
     let unpadded = MAGIC.len() + 2 + header.len() + 1;

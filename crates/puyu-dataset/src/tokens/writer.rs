@@ -1,6 +1,5 @@
 //! Writing a token cache: into a hidden folder first, into its place when whole.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -150,7 +149,15 @@ impl CacheWriter {
     ///
     /// [`DatasetError::Io`]; [`DatasetError::Damaged`] if something else lies at the target.
     pub fn finish(self) -> Result<TokenCache, DatasetError> {
-        self.seal()?.commit()
+        let target = self.target.clone();
+        match self.seal().and_then(Sealed::commit) {
+            // Beaten: the rename was refused, or the winner has already swept our folder away.
+            Err(error) if target.is_dir() => {
+                tracing::debug!(%error, target = %target.display(), "another worker was faster");
+                TokenCache::open(target)
+            }
+            other => other,
+        }
     }
 
     /// Where the cache will be.
@@ -214,23 +221,11 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
-    /// Renames the cache into its place, unless one is there.
+    /// Renames the cache into its place, which the system refuses if one is there.
     pub(super) fn commit(self) -> Result<TokenCache, DatasetError> {
         sync_folder(self.folder.path())?;
-        if let Err(error) = std::fs::rename(self.folder.path(), &self.target) {
-            // A folder that is there already shows as "exists" or "not empty". Where its winner
-            // swept up after itself, our own folder is gone.
-            let beaten = matches!(
-                error.kind(),
-                io::ErrorKind::AlreadyExists
-                    | io::ErrorKind::DirectoryNotEmpty
-                    | io::ErrorKind::NotFound
-            );
-            if !(beaten && self.target.is_dir()) {
-                return Err(DatasetError::io("rename to", &self.target)(error));
-            }
-            return TokenCache::open(&self.target);
-        }
+        std::fs::rename(self.folder.path(), &self.target)
+            .map_err(DatasetError::io("rename to", &self.target))?;
         // The folder has another name now, so there is nothing left to remove.
         let _ = self.folder.keep();
         sync_folder(parent(&self.target))?;
