@@ -5,6 +5,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::error::DatasetError;
@@ -196,4 +197,12 @@ impl HashedFile {
             .map_err(DatasetError::io("sync", &self.path))?;
         Ok(self.hasher.finalize().into())
     }
+}
+
+/// A value as JSON with a line end. `path` is for the message.
+pub(super) fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, DatasetError> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| DatasetError::io("write", path)(error.into()))?;
+    text.push(b'\n');
+    Ok(text)
 }

@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cache::TokenCache;
-use super::files::{create_once, damaged, read_bounded, write_atomic};
+use super::claim::{Claim, Claimed, Worker, latest};
+use super::files::{create_once, damaged, read_bounded, to_json};
 use super::header::CacheIdentity;
-use super::writer::{CacheWriter, part_prefix};
+use super::writer::part_prefix;
 use crate::error::DatasetError;
 use crate::row::Fingerprint;
 
 const JOB_FILE: &str = "job.json";
 /// A million shards with long paths.
 const MAX_JOB_BYTES: u64 = 1 << 28;
-const MAX_CLAIM_BYTES: u64 = 1 << 16;
 
 /// One shard of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,51 +44,6 @@ impl JobShard {
 struct JobFile {
     version: u32,
     shards: Vec<JobShard>,
-}
-
-/// Who asks for work, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worker {
-    /// A name for people, for example the task number of an array job. Need not be unique.
-    pub owner: String,
-    /// The time, in seconds since 1970, by the caller's clock.
-    pub now_s: u64,
-    /// Claims at least this old, in seconds, belong to nobody any more.
-    ///
-    /// Longer than the slowest shard takes, or than the pause between two renewals.
-    pub stale_after_s: u64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClaimFile {
-    owner: String,
-    at_s: u64,
-    /// Given back by its owner, so anybody may take it over.
-    #[serde(default)]
-    released: bool,
-}
-
-impl ClaimFile {
-    fn is_free(&self, now_s: u64, stale_after_s: u64) -> bool {
-        self.released || now_s.saturating_sub(self.at_s) >= stale_after_s
-    }
-}
-
-/// The answer to a claim.
-#[derive(Debug)]
-pub enum Claimed {
-    /// The shard is the caller's.
-    Mine(Claim),
-    /// The shard is finished.
-    Done,
-    /// Somebody else has it.
-    Held {
-        /// Who.
-        owner: String,
-        /// Since when, or renewed when, in seconds since 1970.
-        at_s: u64,
-    },
 }
 
 /// How far a job is.
@@ -203,17 +158,14 @@ impl Job {
             }
             Some((_, claim)) => return Ok(Claimed::Held { owner: claim.owner, at_s: claim.at_s }),
         };
-        let path = claim_path(&target, generation);
-        let file = ClaimFile { owner: worker.owner.clone(), at_s: worker.now_s, released: false };
-        if !create_once(&path, &to_json(&path, &file)?)? {
+        let Some(claim) = Claim::create(target.clone(), shard, generation, worker)? else {
             let (owner, at_s) = match latest(&target)? {
                 Some((_, claim)) => (claim.owner, claim.at_s),
                 None => return Ok(Claimed::Done),
             };
             return Ok(Claimed::Held { owner, at_s });
-        }
-        let claim = Claim { target, shard: shard.clone(), generation, file };
-        if claim.target.is_dir() {
+        };
+        if target.is_dir() {
             // Finished between the first look and the claim, its claims already removed.
             claim.remove_claims()?;
             return Ok(Claimed::Done);
@@ -304,129 +256,6 @@ impl Job {
     }
 }
 
-/// The right to tokenise one shard.
-///
-/// A claim that is dropped stays until it is old; [`release`](Self::release) gives it back at once.
-#[derive(Debug)]
-pub struct Claim {
-    target: PathBuf,
-    shard: JobShard,
-    generation: u32,
-    file: ClaimFile,
-}
-
-impl Claim {
-    /// The shard.
-    pub fn shard(&self) -> &JobShard {
-        &self.shard
-    }
-
-    /// Begins the shard's cache.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`CacheWriter::create`].
-    pub fn writer(&self, vocab_size: u64) -> Result<CacheWriter, DatasetError> {
-        CacheWriter::create(&self.target, self.shard.identity, vocab_size)
-    }
-
-    /// Says that the work goes on, so that the claim does not grow old.
-    ///
-    /// # Errors
-    ///
-    /// [`DatasetError::State`] if another worker has taken the shard over, [`DatasetError::Io`].
-    pub fn renew(&mut self, now_s: u64) -> Result<(), DatasetError> {
-        if let Some((generation, claim)) = latest(&self.target)?
-            && generation > self.generation
-        {
-            return Err(DatasetError::State {
-                what: "the owner of the claim",
-                expected: self.file.owner.clone(),
-                found: format!("{}, who took the shard over", claim.owner),
-            });
-        }
-        self.file.at_s = now_s;
-        self.rewrite()
-    }
-
-    /// Gives the shard back unfinished.
-    ///
-    /// # Errors
-    ///
-    /// [`DatasetError::Io`].
-    pub fn release(mut self) -> Result<(), DatasetError> {
-        // Rewritten, not removed: generations without a gap are what makes `latest` cheap.
-        self.file.released = true;
-        self.rewrite()
-    }
-
-    /// Puts the finished cache into its place and removes the shard's claims.
-    ///
-    /// If another worker took the shard over and was faster, its cache stays.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`CacheWriter::finish`].
-    ///
-    /// # Panics
-    ///
-    /// If the writer is not one of this claim's.
-    pub fn commit(self, writer: CacheWriter) -> Result<TokenCache, DatasetError> {
-        assert_eq!(writer.target(), self.target, "the writer belongs to another claim");
-        let cache = writer.finish()?;
-        self.remove_claims()?;
-        Ok(cache)
-    }
-
-    fn rewrite(&self) -> Result<(), DatasetError> {
-        let path = claim_path(&self.target, self.generation);
-        write_atomic(&path, &[&to_json(&path, &self.file)?])
-    }
-
-    /// Removes all claims of a finished shard, the newest first, so that no gap arises.
-    fn remove_claims(&self) -> Result<(), DatasetError> {
-        let mut last = self.generation;
-        while claim_path(&self.target, last + 1).exists() {
-            last += 1;
-        }
-        for generation in (0..=last).rev() {
-            let path = claim_path(&self.target, generation);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(DatasetError::io("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The newest claim of a shard.
-fn latest(target: &Path) -> Result<Option<(u32, ClaimFile)>, DatasetError> {
-    let mut newest = None;
-    for generation in 0.. {
-        let path = claim_path(target, generation);
-        let bytes = match read_bounded(&path, MAX_CLAIM_BYTES) {
-            Ok(bytes) => bytes,
-            Err(DatasetError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                break;
-            }
-            Err(error) => return Err(error),
-        };
-        let claim = serde_json::from_slice(&bytes)
-            .map_err(|error| damaged(&path, "claim", "the claim of a worker", error))?;
-        newest = Some((generation, claim));
-    }
-    Ok(newest)
-}
-
-fn claim_path(target: &Path, generation: u32) -> PathBuf {
-    super::files::with_suffix(target, &format!(".claim.{generation}"))
-}
-
 fn read_job(path: &Path) -> Result<JobFile, DatasetError> {
     let file: JobFile = serde_json::from_slice(&read_bounded(path, MAX_JOB_BYTES)?)
         .map_err(|error| damaged(path, "content", "the shards of a job", error))?;
@@ -434,11 +263,4 @@ fn read_job(path: &Path) -> Result<JobFile, DatasetError> {
         return Err(damaged(path, "version", 1, file.version));
     }
     Ok(file)
-}
-
-fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, DatasetError> {
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|error| DatasetError::io("write", path)(error.into()))?;
-    text.push(b'\n');
-    Ok(text)
 }

@@ -6,6 +6,7 @@
 //! [`MegatronReader`] read the token files of others, and their writers write them.
 
 mod cache;
+mod claim;
 mod files;
 mod header;
 mod internevo;
@@ -23,9 +24,10 @@ mod format_tests;
 mod tests;
 
 pub use cache::TokenCache;
+pub use claim::{Claim, Claimed, Worker};
 pub use header::{CacheHeader, CacheIdentity, TokenWidth};
 pub use internevo::{InternEvoReader, InternEvoWriter};
-pub use job::{Claim, Claimed, Job, JobShard, JobStatus, Worker};
+pub use job::{Job, JobShard, JobStatus};
 pub use mask::Document;
 pub use megatron::{MegatronReader, MegatronWriter};
 pub use tokenize::{

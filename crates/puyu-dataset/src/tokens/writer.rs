@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::cache::TokenCache;
-use super::files::{HashedFile, parent, sync_folder, write_atomic};
+use super::files::{HashedFile, parent, sync_folder, to_json, write_atomic};
 use super::header::{
     CacheHeader, CacheIdentity, HEADER_FILE, OFFSETS_FILE, TOKENS_FILE, TRAINED_FILE, TokenWidth,
 };
@@ -172,10 +172,7 @@ impl CacheWriter {
         header.offsets_hash = Fingerprint(offsets.finish()?);
         header.trained_hash = trained.map(MarkWriter::finish).transpose()?.map(Fingerprint);
         let path = folder.path().join(HEADER_FILE);
-        let mut text = serde_json::to_vec_pretty(&header)
-            .map_err(|error| DatasetError::io("write", &path)(error.into()))?;
-        text.push(b'\n');
-        write_atomic(&path, &[&text])?;
+        write_atomic(&path, &[&to_json(&path, &header)?])?;
         Ok(Sealed { target, folder })
     }
 
