@@ -10,6 +10,8 @@ pub mod mix;
 pub mod order;
 pub mod row;
 pub mod stream;
+pub mod pack;
+pub mod tokens;
 
 pub use error::DatasetError;
 pub use fault::{BadRow, Fault, FaultKind, Location};
