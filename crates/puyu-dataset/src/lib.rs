@@ -1,9 +1,11 @@
 //! WanJuan-style data, from raw files to packed tokens.
 #![deny(unsafe_code)]
 
+pub mod clean;
 pub mod error;
 pub mod fault;
 mod mapped;
+pub mod report;
 pub mod row;
 
 pub use error::DatasetError;
