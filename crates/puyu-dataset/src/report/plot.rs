@@ -56,7 +56,7 @@ fn draw(
             let centred = font(20).pos(Pos::new(HPos::Center, VPos::Top));
             root.draw_text(&visible(title), &centred, (size.0 as i32 / 2, 10))?;
             paint(&root)?;
-            root.present().map_err(PlotError::from)
+            root.present()
         })();
         if let Err(error) = painted {
             tracing::warn!(%error, "a plot is incomplete");
@@ -128,7 +128,7 @@ pub fn bars(title: &str, unit: &str, rows: &[(String, f64)]) -> String {
     draw(title, (SIZE.0, height.unsigned_abs()), |root| {
         for ((name, value), row) in rows.iter().zip(0..10_000) {
             let top = TOP + ROW * row;
-            let right = left + (room * finite(*value) / most).round() as i32;
+            let right = left + (room * (finite(*value) / most)).round() as i32;
             root.draw(&Rectangle::new([(left, top), (right, top + ROW - 8)], COLORS[0].filled()))?;
             let middle = top + (ROW - 8) / 2;
             let before = font(14).pos(Pos::new(HPos::Right, VPos::Center));

@@ -36,6 +36,12 @@ const FORMATTING: [&str; 14] = [
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
 ];
 
+/// Elements that indent every line inside them.
+const INDENTING: [&str; 4] = ["ul", "ol", "blockquote", "menu"];
+
+/// Deeper lists are for machines.
+const MAX_INDENTS: usize = 12;
+
 /// Elements whose start ends a paragraph.
 const BLOCKS: [&str; 26] = [
     "address",
@@ -212,7 +218,8 @@ impl<'a> Guard<'a> {
         let again = formatting && self.open.iter().any(|open| open.eq_ignore_ascii_case(tag.name));
         // Each unclosed formatting element is built again in every later block.
         let cost = 1 + self.formatting_open;
-        if again || self.open.len() >= MAX_DEPTH && !is_void || self.elements_left < cost {
+        let too_deep = !is_void && (self.open.len() >= MAX_DEPTH || self.indents(tag.name));
+        if again || too_deep || self.elements_left < cost {
             if !is_void {
                 *self.passed_over.entry(tag.name.to_ascii_lowercase()).or_default() += 1;
             }
@@ -224,6 +231,13 @@ impl<'a> Guard<'a> {
             self.formatting_open += usize::from(formatting);
         }
         self.write(tag);
+    }
+
+    /// Whether this is one list or quotation too many inside the others. Markdown writes their
+    /// indentation on every line, so the text would grow with the depth.
+    fn indents(&self, name: &str) -> bool {
+        let indents = |name: &str| INDENTING.iter().any(|known| known.eq_ignore_ascii_case(name));
+        indents(name) && self.open.iter().filter(|open| indents(open)).count() >= MAX_INDENTS
     }
 
     /// Closes what this start tag ends without saying so: `<li>` the item before it.

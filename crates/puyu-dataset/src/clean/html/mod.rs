@@ -143,11 +143,23 @@ fn article(guarded: &Guarded) -> Option<String> {
     let article = readability.parse().ok()?;
     let text = article.text_content.to_string();
     Some(match heading {
-        Some(heading) if !heading.is_empty() && !text.contains(&heading) => {
-            format!("# {}\n\n{text}", heading.split_whitespace().collect::<Vec<_>>().join(" "))
-        }
+        Some(heading) if !heading.is_empty() => with_heading(text, &heading),
         _ => text,
     })
+}
+
+/// The text under its heading of the first level, which readability lowers or drops.
+fn with_heading(text: String, heading: &str) -> String {
+    let heading = heading.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lowered = format!("## {heading}");
+    let is_lowered = |line: &str| line.trim() == lowered;
+    if text.lines().any(is_lowered) {
+        text.replacen(&lowered, &lowered[1..], 1)
+    } else if text.contains(&heading) {
+        text
+    } else {
+        format!("# {heading}\n\n{text}")
+    }
 }
 
 /// The body without what is never content.

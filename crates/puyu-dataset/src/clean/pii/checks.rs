@@ -8,8 +8,8 @@ use regex::Regex;
 
 /// Whether neither a letter, digit nor sign of a longer number continues the match.
 fn stands_alone(text: &str, range: &Range<usize>) -> bool {
-    let before = text[..range.start].as_bytes();
-    let after = text[range.end..].as_bytes();
+    let before = &text.as_bytes()[..range.start];
+    let after = &text.as_bytes()[range.end..];
     let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let word = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let joined = |byte: Option<&u8>| byte.is_some_and(|b| b".-/".contains(b));
@@ -26,8 +26,8 @@ pub(super) fn number(text: &str, range: Range<usize>) -> Option<Range<usize>> {
 }
 
 pub(super) fn email(text: &str, range: Range<usize>) -> Option<Range<usize>> {
-    let after = text[range.end..].as_bytes().first();
-    let before = text[..range.start].as_bytes().last();
+    let after = text.as_bytes()[range.end..].first();
+    let before = text.as_bytes()[..range.start].last();
     let found = &text[range.clone()];
     let plausible = !found.contains("..")
         && !found.contains(".@")

@@ -30,7 +30,7 @@ pub enum StepOptions {
     /// C4's cutting of lines.
     CutLines(CutLines),
     /// Heuristic rules.
-    Rules(RuleOptions),
+    Rules(Box<RuleOptions>),
     /// Duplicate lines or paragraphs.
     Lines(LineOptions),
     /// A word and domain list; documents it scores above the bound leave.
@@ -62,7 +62,7 @@ impl Default for PipelineOptions {
         Self {
             steps: vec![
                 StepOptions::Language(LanguageFilter::default()),
-                StepOptions::Rules(RuleOptions::default()),
+                StepOptions::Rules(Box::default()),
                 StepOptions::Lines(LineOptions::default()),
                 StepOptions::Pii(PiiOptions::default()),
             ],

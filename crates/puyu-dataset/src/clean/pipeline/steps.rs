@@ -17,7 +17,9 @@ pub(super) fn build(options: &StepOptions) -> Result<Box<dyn Step>, DatasetError
         StepOptions::Html(html) => Box::new(HtmlStep(html)),
         StepOptions::Language(filter) => Box::new(LanguageStep(filter)),
         StepOptions::CutLines(cut) => Box::new(CutLinesStep(cut)),
-        StepOptions::Rules(rules) => Box::new(RulesStep { analyzer: rules.analyzer(), rules }),
+        StepOptions::Rules(rules) => {
+            Box::new(RulesStep { analyzer: rules.analyzer(), rules: *rules })
+        }
         StepOptions::Lines(lines) => Box::new(LinesStep(LineDeduper::new(lines))),
         StepOptions::Keywords { list, bounds } => {
             Box::new(ClassifierStep::new(KeywordClassifier::new(&list)?, bounds))

@@ -23,6 +23,14 @@ fn documents() -> Vec<CleanDocument> {
     all
 }
 
+/// The usual steps, without the rules on repetition: these documents are little else.
+fn usual() -> PipelineOptions {
+    let mut options = PipelineOptions::default();
+    let rules = RuleOptions { repetition: None, ..RuleOptions::default() };
+    options.steps[1] = StepOptions::Rules(Box::new(rules));
+    options
+}
+
 fn run(options: &PipelineOptions) -> (Vec<CleanDocument>, Retention) {
     let mut kept = Vec::new();
     let retention = Pipeline::new(options)
@@ -37,7 +45,7 @@ fn run(options: &PipelineOptions) -> (Vec<CleanDocument>, Retention) {
 
 #[test]
 fn documents_keep_their_order_and_every_loss_has_a_rule() {
-    let (kept, retention) = run(&PipelineOptions::default());
+    let (kept, retention) = run(&usual());
     let ids: Vec<usize> = kept.iter().map(|one| one.id.parse().unwrap()).collect();
     assert!(ids.is_sorted());
     for step in &retention.steps {
@@ -52,7 +60,7 @@ fn documents_keep_their_order_and_every_loss_has_a_rule() {
 
 #[test]
 fn the_result_does_not_depend_on_threads() {
-    let mut options = PipelineOptions::default();
+    let mut options = usual();
     options
         .steps
         .push(StepOptions::Lines(LineOptions { scope: Scope::Corpus, ..Default::default() }));
@@ -159,7 +167,7 @@ fn web_pages_become_clean_chinese_text() {
 
 #[test]
 fn retention_of_workers_adds_up_and_is_drawn() {
-    let (_, mut retention) = run(&PipelineOptions::default());
+    let (_, mut retention) = run(&usual());
     let single = retention.clone();
     retention.merge(&single);
     assert_eq!(retention.steps[1].documents_in, 2 * single.steps[1].documents_in);

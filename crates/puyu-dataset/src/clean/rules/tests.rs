@@ -50,8 +50,13 @@ fn books_and_encyclopaedia_pages_stay() {
     for chinese in [false, true] {
         let text = prose(chinese);
         let chars: Vec<char> = text.chars().collect();
-        let pages: Vec<String> =
-            chars.chunks(4000).filter(|c| c.len() == 4000).map(|c| c.iter().collect()).collect();
+        // Up to the last whole sentence, as a page would end.
+        // Up to the last whole sentence, as a page would end.
+        let whole = |chars: &[char]| -> Option<String> {
+            let end = chars.iter().rposition(|c| matches!(c, '.' | '。'))?;
+            Some(chars[..=end].iter().collect())
+        };
+        let pages: Vec<String> = chars.chunks(4000).filter_map(whole).collect();
         let mut kept = 0;
         for page in &pages {
             match rules.judge(&analyzer.analyze(page)) {
