@@ -32,9 +32,9 @@ pub enum Extraction {
 pub struct HtmlOptions {
     /// Article, else body.
     pub extraction: Extraction,
-    /// Larger pages are refused, in bytes (8 MiB). Common Crawl cuts pages at 1 MiB.
+    /// Larger pages are refused, in bytes (8 MiB).
     pub max_bytes: usize,
-    /// The most elements that are built (300 000, about 60 MB); further tags are passed over and
+    /// The most elements that are built (300 000); further tags are passed over and
     /// their text is kept.
     pub max_elements: usize,
     /// The body is taken where the article has less than this share of the body's text (0.35).

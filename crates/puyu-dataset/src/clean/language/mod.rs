@@ -33,8 +33,7 @@ impl Language {
     }
 }
 
-/// Characters per window, and windows: 3 × 400 tell all languages of the tests apart, and the
-/// first window alone mistakes pages that begin with a foreign menu.
+/// Characters per window; three windows of this length tell all texts of the tests apart.
 const WINDOW_CHARS: usize = 400;
 
 /// Latin text shorter than this is given half its confidence, in letters.
@@ -157,8 +156,8 @@ fn by_trigrams(sample: &str, counts: &Counts) -> Language {
     Language { code, script, confidence: info.confidence() * length }
 }
 
-/// The share of words that are the most frequent English ones. Other languages in Latin letters
-/// stay below a tenth; trigrams alone mistake short English lines and verse.
+/// The share of words that are the most frequent English ones. Trigrams alone
+/// mistake short English lines and verse.
 fn english_share(text: &str) -> f64 {
     const FREQUENT: [&str; 34] = [
         "the", "of", "and", "to", "is", "that", "it", "was", "for", "with", "as", "his", "her",

@@ -39,7 +39,7 @@ pub struct LineOptions {
     pub scope: Scope,
     /// Shorter units stay, in characters (10): `}` and `"是。"` repeat for good reason.
     pub min_chars: usize,
-    /// The most units remembered (50 million, about 1.6 GB). When it is full, known units are
+    /// The most units remembered (50 million, about 1.2 GB). When it is full, known units are
     /// still removed, and no new one is remembered.
     pub max_entries: usize,
 }

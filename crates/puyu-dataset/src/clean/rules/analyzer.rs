@@ -11,7 +11,7 @@ use super::ngrams::{NgramCounter, Word};
 use super::statistics::Statistics;
 
 /// Words beyond these are counted but not compared: they bound the memory of one document to about
-/// 1 GiB, and no text of that length is a document.
+/// 1.4 GiB, and no text of that length is a document.
 const MAX_COMPARED_WORDS: usize = 16 << 20;
 
 const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];

@@ -86,8 +86,8 @@ impl GopherRules {
 ///
 /// # Source
 ///
-/// Rae et al. 2021, table A1. For Chinese, whose units are single characters, an n-gram carries
-/// about two thirds of the words: `chinese_ngram_factor` widens its thresholds.
+/// Rae et al. 2021, table A1. The n-grams of Chinese are of characters, which repeat more than words
+/// do: `chinese_ngram_factor` widens their thresholds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GopherRepetition {
