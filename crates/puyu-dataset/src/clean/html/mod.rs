@@ -6,6 +6,7 @@
 
 mod guard;
 mod markdown;
+mod syntax;
 
 use dom_smoothie::{CandidateSelectMode, Config, Readability, TextMode};
 use serde::{Deserialize, Serialize};
