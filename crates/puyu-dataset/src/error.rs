@@ -116,6 +116,15 @@ pub enum DatasetError {
         limit: u64,
     },
 
+    /// A classifier that did not score the texts it was given.
+    #[error("classifier `{classifier}` gave no scores")]
+    Classifier {
+        /// Its name.
+        classifier: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// The tokenizer refused.
     #[error(transparent)]
     Text(#[from] puyu_text::TextError),

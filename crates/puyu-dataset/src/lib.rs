@@ -2,12 +2,14 @@
 #![deny(unsafe_code)]
 
 pub mod container;
+pub mod clean;
 pub mod error;
 pub mod fault;
 pub mod manifest;
 mod mapped;
 pub mod mix;
 pub mod order;
+pub mod report;
 pub mod row;
 pub mod stream;
 pub mod pack;
