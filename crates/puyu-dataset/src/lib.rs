@@ -1,6 +1,7 @@
 //! WanJuan-style data, from raw files to packed tokens.
 #![deny(unsafe_code)]
 
+pub mod dedup;
 pub mod error;
 pub mod fault;
 mod mapped;
