@@ -35,6 +35,10 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
             other => field.push(other),
         }
     }
+    if !row.is_empty() || !field.is_empty() {
+        row.push(field);
+        rows.push(row);
+    }
     rows
 }
 
@@ -90,7 +94,9 @@ fn every_planted_exam_question_is_found_where_it_was_planted() {
         planted[usize::from(question.is_ascii())] += 1;
     }
     println!("planted zh {} en {}, too short {}", planted[0], planted[1], skipped.len());
-    assert!(planted[0] > 300 && planted[1] > 400, "{planted:?}");
+    // 845 Chinese and 383 English questions, of which some are too short to tell.
+    assert_eq!(items.len(), 845 + 383);
+    assert!(planted[0] > 800 && planted[1] > 300, "{planted:?}");
 }
 
 #[test]

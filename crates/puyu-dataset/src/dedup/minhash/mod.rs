@@ -44,7 +44,8 @@
 //! # Memory and machines
 //!
 //! Signatures (4 bytes × 128 per document) lie in mapped files; band entries are sorted within
-//! [`MinHashOptions::memory_bytes`]; clusters take 8 bytes per document. [`dedup_documents`] does
+//! [`MinHashOptions::memory_bytes`]; clusters take 4 bytes per document, and the largest bucket some
+//! 50 bytes per document in it. [`dedup_documents`] does
 //! all at once. The same as steps for many machines is in [`stages`]: signatures per shard, then
 //! buckets per range of bands, then one union.
 

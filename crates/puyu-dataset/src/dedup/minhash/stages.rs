@@ -28,8 +28,8 @@ const BLOCK_BYTES: usize = 8 << 20;
 const BLOCK_DOCUMENTS: usize = 4096;
 
 /// In a bucket of more different signatures than this, each is compared with this many neighbours
-/// in the order of the signatures instead of with all. 512 · 511 / 2 comparisons of 512 bytes
-/// take some ten milliseconds.
+/// in the order of the signatures instead of with all, so that the work stays linear. Comparing
+/// all pairs of 512 signatures of 512 bytes reads 134 MB.
 const ALL_PAIRS: usize = 512;
 
 fn signature_layout(width: usize) -> Layout {
