@@ -17,7 +17,7 @@ struct Row {
 }
 
 fn rows(language: &str) -> Option<Vec<Row>> {
-    let path = shared(&format!("corpus/dedup/near_dup_{language}.jsonl"))?;
+    let path = shared(format!("corpus/dedup/near_dup_{language}.jsonl"))?;
     let text = std::fs::read_to_string(path).unwrap();
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
