@@ -22,7 +22,7 @@ pub enum Normalization {
     /// The same bytes. The default, because folding also makes `1 + 1` and `1 - 1` equal.
     #[default]
     None,
-    /// The same after [`fold`](super::fold).
+    /// The same after [`fold`].
     Folded,
 }
 

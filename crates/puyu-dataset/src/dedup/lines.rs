@@ -1,7 +1,7 @@
 //! Lines that an earlier place has: menus, notices, mastheads.
 //!
 //! Cheaper than [`substring`](super::substring) by a factor of the line length, and enough where
-//! what repeats are whole lines. Lines are compared after [`fold`](super::fold).
+//! what repeats are whole lines. Lines are compared after [`fold`].
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
