@@ -3,6 +3,7 @@
 
 pub mod container;
 pub mod clean;
+pub mod dedup;
 pub mod error;
 pub mod fault;
 pub mod manifest;
