@@ -4,6 +4,7 @@
 pub mod error;
 pub mod fault;
 mod mapped;
+pub mod record;
 pub mod row;
 
 pub use error::DatasetError;
