@@ -77,9 +77,8 @@ impl Mapping {
         let id = self.id.as_deref().map(|path| id(&value, path)).transpose()?;
         let text = text(&value, &self.text)?;
         let title = self.title.as_deref().map(|path| self::text(&value, path)).transpose()?;
-        let found = |(name, path): (&String, &String)| {
-            Some((name.clone(), look_up(&value, path)?.clone()))
-        };
+        let found =
+            |(name, path): (&String, &String)| Some((name.clone(), look_up(&value, path)?.clone()));
         Ok(MappedRecord { id, text, title, fields: self.fields.iter().filter_map(found).collect() })
     }
 }

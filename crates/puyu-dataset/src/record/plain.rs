@@ -44,10 +44,7 @@ impl JsonForm for PlainText {
         Some(&["text"])
     }
 
-    fn from_columns(
-        batch: &arrow::record_batch::RecordBatch,
-        row: usize,
-    ) -> Result<Self, Fault> {
+    fn from_columns(batch: &arrow::record_batch::RecordBatch, row: usize) -> Result<Self, Fault> {
         Ok(Self { text: engine::columns::required_text(batch, "text", row)? })
     }
 }

@@ -129,9 +129,7 @@ fn cell(array: &dyn Array, row: usize, path: &str, depth: usize) -> Result<Value
         }
         DataType::List(_) => list(array.as_list::<i32>(), row, path, depth)?,
         DataType::LargeList(_) => list(array.as_list::<i64>(), row, path, depth)?,
-        DataType::FixedSizeList(..) => {
-            items(&array.as_fixed_size_list().value(row), path, depth)?
-        }
+        DataType::FixedSizeList(..) => items(&array.as_fixed_size_list().value(row), path, depth)?,
         DataType::Struct(_) => object(array.as_struct(), row, path, depth)?,
         DataType::Map(..) => entries(array.as_map(), row, path, depth)?,
         DataType::Dictionary(_, value) if !is_text(value) => downcast_dictionary_array!(

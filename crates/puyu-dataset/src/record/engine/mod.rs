@@ -142,8 +142,9 @@ pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 /// Reads a form from a JSON value that is already in memory.
 pub(crate) fn from_value<T: JsonForm>(value: serde_json::Value) -> Result<T, Fault> {
     T::SHAPE.check(&value, T::NAME)?;
-    serde_json::from_value(value)
-        .map_err(|error| Fault::row(FaultKind::Type, format!("a {} row", T::NAME), error.to_string()))
+    serde_json::from_value(value).map_err(|error| {
+        Fault::row(FaultKind::Type, format!("a {} row", T::NAME), error.to_string())
+    })
 }
 
 /// Reads any JSON row as a value, with the same faults as the typed forms.

@@ -167,7 +167,12 @@ fn check_fields(
             | (Some(Value::Null), Presence::Optional | Presence::Nullable) => {}
             (None, _) => {
                 let field = format!("{path}{}", dotted(path, name));
-                return Err(Fault::field(FaultKind::Missing, field, shape.words(), "no such field"));
+                return Err(Fault::field(
+                    FaultKind::Missing,
+                    field,
+                    shape.words(),
+                    "no such field",
+                ));
             }
             (Some(value), _) => {
                 within(path, &dotted(path, name), |path| shape.check_at(value, path))?;

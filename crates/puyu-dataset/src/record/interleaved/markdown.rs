@@ -71,9 +71,10 @@ impl Interleaved {
     ///
     /// A [`Fault`] of kind missing if the sample has no id.
     pub fn to_wanjuan(&self) -> Result<(ImageText, PictureReport), Fault> {
-        let id = self.id.clone().ok_or_else(|| {
-            Fault::field(FaultKind::Missing, "id", "a string", "no such field")
-        })?;
+        let id = self
+            .id
+            .clone()
+            .ok_or_else(|| Fault::field(FaultKind::Missing, "id", "a string", "no such field"))?;
         let mut report = PictureReport::default();
         let mut img_list: Vec<WanJuanImage> = Vec::new();
         let mut content = String::new();

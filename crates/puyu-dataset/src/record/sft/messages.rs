@@ -69,7 +69,10 @@ pub struct ChatMessage {
 
 pub(super) const MESSAGE: Shape = Shape::Object(&[
     Field::required("role", Shape::Text),
-    Field::optional("content", Shape::Either(&[Shape::Text, Shape::List(&Shape::Map(&Shape::Any))])),
+    Field::optional(
+        "content",
+        Shape::Either(&[Shape::Text, Shape::List(&Shape::Map(&Shape::Any))]),
+    ),
     Field::optional("name", Shape::Text),
     Field::optional("tool_calls", Shape::List(&Shape::Map(&Shape::Any))),
     Field::optional("tool_call_id", Shape::Text),

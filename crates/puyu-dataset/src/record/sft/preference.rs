@@ -52,8 +52,7 @@ pub struct Preference {
     pub extra: Map<String, Value>,
 }
 
-const ANSWER: Shape =
-    Shape::Either(&[Shape::Text, Shape::Map(&Shape::Any), Shape::List(&MESSAGE)]);
+const ANSWER: Shape = Shape::Either(&[Shape::Text, Shape::Map(&Shape::Any), Shape::List(&MESSAGE)]);
 
 impl JsonForm for Preference {
     const NAME: &'static str = "preference";

@@ -49,7 +49,12 @@ impl Thread {
     }
 
     /// What one call or all calls at once gave.
-    pub(super) fn tool(&mut self, mut message: Message, note: Note, field: &str) -> Result<(), Fault> {
+    pub(super) fn tool(
+        &mut self,
+        mut message: Message,
+        note: Note,
+        field: &str,
+    ) -> Result<(), Fault> {
         let id = match &message.tool_call_id {
             Some(id) => {
                 let place = self.open_calls.iter().position(|open| open == id);
@@ -65,12 +70,7 @@ impl Thread {
     }
 
     /// One text that answers all open calls.
-    pub(super) fn answer_all(
-        &mut self,
-        text: &str,
-        note: Note,
-        field: &str,
-    ) -> Result<(), Fault> {
+    pub(super) fn answer_all(&mut self, text: &str, note: Note, field: &str) -> Result<(), Fault> {
         if self.open_calls.len() == 1 {
             let mut message = Message::new(Role::Tool, text);
             message.tool_call_id = None;

@@ -50,7 +50,6 @@ pub(super) fn calls(text: &str, first: usize, field: &str) -> Result<Vec<ToolCal
 }
 
 fn inner(text: &str, field: &str, expected: &str) -> Result<Value, Fault> {
-    serde_json::from_str(text).map_err(|_| {
-        value_fault(field, expected, format!("the string \"{}\"", excerpt(text)))
-    })
+    serde_json::from_str(text)
+        .map_err(|_| value_fault(field, expected, format!("the string \"{}\"", excerpt(text))))
 }

@@ -86,8 +86,20 @@ impl Exam {
 }
 
 const COLUMNS: &[&str] = &[
-    "id", "q_type", "q_main", "option_a", "option_b", "option_c", "option_d", "option_e",
-    "std_ans", "answer", "answer_detail", "grade", "major", "keypoint",
+    "id",
+    "q_type",
+    "q_main",
+    "option_a",
+    "option_b",
+    "option_c",
+    "option_d",
+    "option_e",
+    "std_ans",
+    "answer",
+    "answer_detail",
+    "grade",
+    "major",
+    "keypoint",
 ];
 
 impl JsonForm for Exam {

@@ -207,8 +207,19 @@ impl JsonForm for CcDocument {
 
     fn columns() -> Option<&'static [&'static str]> {
         Some(&[
-            "id", "content", "title", "language", "date", "token_num", "cbytes_num", "line_num",
-            "char_num", "toxic_score", "porn_score", "fluency_score", "not_ad_score",
+            "id",
+            "content",
+            "title",
+            "language",
+            "date",
+            "token_num",
+            "cbytes_num",
+            "line_num",
+            "char_num",
+            "toxic_score",
+            "porn_score",
+            "fluency_score",
+            "not_ad_score",
         ])
     }
 }
