@@ -253,9 +253,11 @@ pub fn detect_form(row: RawRow<'_>) -> Option<Form> {
 
 fn detect_json(bytes: &[u8]) -> Option<Form> {
     let bytes = engine::without_byte_order_mark(bytes);
-    let keys = serde_json::Deserializer::from_slice(bytes).deserialize_any(Keys).ok()?;
-    let names: Vec<_> = keys.names.iter().map(String::as_str).collect();
-    match keys.is_list {
+    let mut found = Found::default();
+    // An error is no hindrance: the keys up to it may tell the form.
+    let _ = serde_json::Deserializer::from_slice(bytes).deserialize_any(Keys(&mut found));
+    let names: Vec<_> = found.names.iter().map(String::as_str).collect();
+    match found.is_list {
         false => by_keys(&names),
         true if names.contains(&"role") => Some(Form::Messages),
         true if names.contains(&"type") => Some(Form::ContentList),
@@ -288,8 +290,8 @@ fn by_keys(names: &[&str]) -> Option<Form> {
     rules.iter().find(|(keys, _)| fits(keys)).map(|(_, form)| *form)
 }
 
-/// The keys of an object, or of the first object of a list.
-struct Keys;
+/// Collects the keys of an object, or of the first object of a list.
+struct Keys<'a>(&'a mut Found);
 
 #[derive(Default)]
 struct Found {
@@ -300,30 +302,27 @@ struct Found {
 /// More keys than any form has; a row of a million keys is not worth the memory.
 const MAX_KEYS: usize = 64;
 
-impl<'de> Visitor<'de> for Keys {
-    type Value = Found;
+impl<'de> Visitor<'de> for Keys<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object or a list of objects")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
-        let mut found = Found::default();
-        while found.names.len() < MAX_KEYS
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while self.0.names.len() < MAX_KEYS
             && let Some(key) = map.next_key::<String>()?
         {
-            found.names.push(key);
-            // What follows may be damaged, but the keys so far may tell the form.
-            if map.next_value::<IgnoredAny>().is_err() {
-                break;
-            }
+            self.0.names.push(key);
+            map.next_value::<IgnoredAny>()?;
         }
-        Ok(found)
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.is_list = true;
         let first = list.next_element::<std::collections::BTreeMap<String, IgnoredAny>>()?;
-        let names = first.unwrap_or_default().into_keys().collect();
-        Ok(Found { names, is_list: true })
+        self.0.names.extend(first.unwrap_or_default().into_keys().take(MAX_KEYS));
+        Ok(())
     }
 }

@@ -47,13 +47,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Objects<T> {
     }
 }
 
-/// For `deserialize_with`: one struct.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
-    Object(PhantomData).deserialize(from)
-}
-
 /// For `deserialize_with`: a list of structs.
 pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,

@@ -1,12 +1,14 @@
 //! Messages with roles, as OpenAI, XTuner and LLaMA-Factory write them.
 
 use puyu_core::{ContentPart, Message, Role, ToolCall};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{Conversation, ID, ID_FIELD, Note, RowId, Thread, tools, value_fault};
 use crate::fault::{Fault, excerpt};
-use crate::record::engine::{Field, JsonForm, Shape, describe, object, objects};
+use crate::record::engine::{Field, JsonForm, Shape, describe, objects};
 
 /// A row of OpenAI messages: an object with `messages`, or the bare list.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,23 +85,29 @@ pub(super) const MESSAGE: Shape = Shape::Object(&[
 
 impl<'de> Deserialize<'de> for Messages {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            list @ Value::Array(_) => {
-                let messages = objects(list).map_err(serde::de::Error::custom)?;
-                Ok(Self {
-                    messages,
-                    tools: Value::Null,
-                    id: None,
-                    extra: Map::new(),
-                    is_bare: true,
-                })
-            }
-            row => {
-                let row: WireRow = object(row).map_err(serde::de::Error::custom)?;
-                let WireRow { id, messages, tools, extra } = row;
-                Ok(Self { messages, tools, id, extra, is_bare: false })
-            }
-        }
+        from.deserialize_any(Row)
+    }
+}
+
+struct Row;
+
+impl<'de> Visitor<'de> for Row {
+    type Value = Messages;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with messages or a list of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Messages, A::Error> {
+        let messages = objects(SeqAccessDeserializer::new(list))?;
+        let (tools, extra) = (Value::Null, Map::new());
+        Ok(Messages { messages, tools, id: None, extra, is_bare: true })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, row: A) -> Result<Messages, A::Error> {
+        let row = WireRow::deserialize(MapAccessDeserializer::new(row))?;
+        let WireRow { id, messages, tools, extra } = row;
+        Ok(Messages { messages, tools, id, extra, is_bare: false })
     }
 }
 

@@ -15,7 +15,7 @@ fn each_defect_has_its_kind_field_and_words() {
     check(br#"{"id": "a", "content": "b""#, Json, None, "EOF");
     check(br#"{"id": "a", "content": NaN}"#, Json, None, "NaN");
     check(r#"{"id": "甲", "content": "b"} {}"#.as_bytes(), Json, None, "trailing");
-    check(b"{\"id\": \"a\", \"content\": \"b\xff\"}", Utf8, None, "the bytes ff at byte 24");
+    check(b"{\"id\": \"a\", \"content\": \"b\xff\"}", Utf8, None, "the bytes ff at byte 25");
     check(b"{\"id\": \"a\", \"content\": \"b\", \"x\": \"\xff\"}", Utf8, None, "ff");
     check(br#"{"id": "a", "content": "\ud800 x"}"#, Unicode, None, "surrogate");
     check(br#"{"id": "a", "content": "\ud800\u0041"}"#, Unicode, None, "surrogate");
@@ -55,6 +55,20 @@ fn nested_fields_are_named_by_path() {
     let row = r#"{"id": "a", "img_list": [{"url": "", "url": ""}], "content": ""}"#;
     let fault = read::<ImageText>(row).unwrap_err();
     assert_eq!(fault.field.as_deref(), Some("img_list[0].url"));
+}
+
+#[test]
+fn keys_given_twice_are_refused_in_conversations_too() {
+    for row in [
+        r#"{"messages": [], "messages": [{"role": "user", "content": "好"}]}"#,
+        r#"{"messages": [{"role": "user", "role": "user", "content": "好"}]}"#,
+        r#"[{"role": "user", "content": "a", "content": "b"}]"#,
+    ] {
+        assert_eq!(read::<Messages>(row).unwrap_err().kind, FaultKind::DuplicateKey, "{row}");
+    }
+    let row = r#"{"conversations": [{"from": "human", "from": "gpt", "value": ""}]}"#;
+    let fault = read::<ShareGpt>(row).unwrap_err();
+    assert_eq!(fault.field.as_deref(), Some("conversations[0].from"));
 }
 
 #[test]
