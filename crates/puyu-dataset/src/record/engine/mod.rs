@@ -11,7 +11,7 @@ mod objects;
 mod shape;
 mod strict;
 
-pub(crate) use objects::{nullable, objects};
+pub(crate) use objects::{null_as_default, nullable, objects, objects_or_none, optional_objects};
 pub(crate) use shape::describe;
 pub use shape::{Field, Presence, Shape};
 

@@ -60,3 +60,30 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 ) -> Result<Option<T>, D::Error> {
     Option::deserialize(from)
 }
+
+/// For `deserialize_with` and `default`: a list of structs that may be absent or null.
+pub(crate) fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    struct List<T>(Vec<T>);
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            objects(from).map(Self)
+        }
+    }
+    Ok(Option::<List<T>>::deserialize(from)?.map(|list| list.0))
+}
+
+/// As [`optional_objects`], with an empty list for none.
+pub(crate) fn objects_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(optional_objects(from)?.unwrap_or_default())
+}
+
+/// For `deserialize_with` and `default`: null is as good as absent.
+pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::engine::{Field, JsonForm, Shape};
+use super::engine::{Field, JsonForm, Shape, null_as_default, objects, objects_or_none};
 use crate::fault::Fault;
 
 mod markdown;
@@ -42,12 +42,13 @@ pub struct Interleaved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Texts and pictures, in reading order.
+    #[serde(deserialize_with = "objects")]
     pub parts: Vec<Part>,
     /// Pictures that the source lists without a place.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects_or_none")]
     pub unplaced: Vec<Image>,
     /// All that the source says beside.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "null_as_default")]
     pub meta: Map<String, Value>,
 }
 
@@ -73,10 +74,18 @@ pub struct Image {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it shows, told outside the text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "null_as_default"
+    )]
     pub caption: String,
     /// The alternative text, told inside the text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "null_as_default"
+    )]
     pub alt: String,
     /// Pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,11 +150,20 @@ const PART: Shape = Shape::Object(&[
     Field::optional("height", Shape::Pixels),
 ]);
 
+const IMAGE: Shape = Shape::Object(&[
+    Field::required("source", Shape::Text),
+    Field::optional("caption", Shape::Text),
+    Field::optional("width", Shape::Pixels),
+    Field::optional("height", Shape::Pixels),
+]);
+
 impl JsonForm for Interleaved {
     const NAME: &'static str = "interleaved";
     const SHAPE: Shape = Shape::Object(&[
         Field::optional("id", Shape::Text),
         Field::required("parts", Shape::List(&PART)),
+        Field::optional("unplaced", Shape::List(&IMAGE)),
+        Field::optional("meta", Shape::Map(&Shape::Any)),
     ]);
 }
 

@@ -9,7 +9,7 @@ use super::messages::{ChatMessage, MESSAGE, add_messages};
 use super::sharegpt::{Pictures, ShareTurn, TURN, add_turns};
 use super::{Conversation, ID_FIELD, Note, RowId, Thread, tools, value_fault};
 use crate::fault::{Fault, FaultKind};
-use crate::record::engine::{Field, JsonForm, Shape, describe};
+use crate::record::engine::{Field, JsonForm, Shape, describe, optional_objects};
 
 /// A row with a chosen and a rejected answer, each a string, a ShareGPT turn, a message, or a
 /// whole list of messages. The question is `conversations`, `prompt`, `question` or
@@ -20,7 +20,11 @@ pub struct Preference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RowId>,
     /// The turns before the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_objects"
+    )]
     pub conversations: Option<Vec<ShareTurn>>,
     /// The question, or messages before the answer.
     #[serde(default, skip_serializing_if = "Value::is_null")]

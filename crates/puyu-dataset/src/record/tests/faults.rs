@@ -155,6 +155,21 @@ fn decode_everything(bytes: &[u8]) {
         }
     }
     let _ = Mapping::default().decode(raw);
+    agree::<Document>(bytes);
+    agree::<ImageText>(bytes);
+    agree::<ShareGpt>(bytes);
+    agree::<Messages>(bytes);
+    agree::<Preference>(bytes);
+    agree::<Mmc4>(bytes);
+    agree::<ContentList>(bytes);
+}
+
+/// What the fast way takes, the shape takes too.
+fn agree<T: JsonForm>(bytes: &[u8]) {
+    let raw = RawRow::Json(bytes);
+    if let (Ok(_), Ok(value)) = (T::decode(raw), row_value(raw)) {
+        T::SHAPE.check(&value, T::NAME).unwrap();
+    }
 }
 
 proptest! {

@@ -45,7 +45,7 @@ fn rows(path: &Path) -> Vec<String> {
 /// Every row of the file is in this form, decodes, and is written back as it was.
 #[track_caller]
 fn check_file(path: &str, form: Form, n_rows: usize) -> Vec<AnyRecord> {
-    let Some(path) = shared(&format!("corpus/{path}")) else { return Vec::new() };
+    let Some(path) = shared(format!("corpus/{path}")) else { return Vec::new() };
     let rows = rows(&path);
     assert_eq!(rows.len(), n_rows, "{}", path.display());
     let read = |row: &String| {
@@ -92,7 +92,7 @@ fn genuine_wanjuan_records_are_read_and_written_unchanged() {
 
 #[test]
 fn shaped_wanjuan_files_are_read_whole() {
-    let count = |path: &str| shared(&format!("corpus/{path}")).map_or(0, |path| rows(&path).len());
+    let count = |path: &str| shared(format!("corpus/{path}")).map_or(0, |path| rows(&path).len());
     for path in [
         "wanjuan/shaped/nlp/CN/Book-cn/part-000000.jsonl.gz",
         "wanjuan/shaped/nlp/CN/Book-cn/part-000001.jsonl.gz",

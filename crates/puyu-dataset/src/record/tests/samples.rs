@@ -53,7 +53,7 @@ fn pictures_stand_where_the_markdown_has_them() {
 #[test]
 fn shared_image_text_is_complete_and_comes_back() {
     for file in ["real/wanjuan1.0_image_text.jsonl", "image_text_local/part-000000.jsonl"] {
-        let Some(path) = shared(&format!("corpus/wanjuan/{file}")) else { return };
+        let Some(path) = shared(format!("corpus/wanjuan/{file}")) else { return };
         for row in rows(&path) {
             let document: ImageText = read(row).unwrap();
             let (sample, report) = Interleaved::from_wanjuan(&document);
@@ -63,6 +63,21 @@ fn shared_image_text_is_complete_and_comes_back() {
             let again: Interleaved = read(serde_json::to_string(&sample).unwrap()).unwrap();
             assert_eq!(again, sample);
         }
+    }
+}
+
+#[test]
+fn samples_are_read_strictly() {
+    let parts = json!([{"type": "text", "text": "山"}, {"type": "image", "source": "a",
+        "caption": null}]);
+    let sample: Interleaved =
+        read(json!({"parts": parts, "unplaced": null, "meta": null})).unwrap();
+    assert_eq!(sample.text_with("|"), "山|");
+    for parts in [json!([["text", "山"]]), json!([{"type": "film"}]), json!({})] {
+        assert_eq!(
+            read::<Interleaved>(json!({ "parts": parts })).unwrap_err().kind,
+            FaultKind::Type
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check_id;
 use crate::fault::{Fault, FaultKind};
-use crate::record::engine::{Field, JsonForm, Shape, objects};
+use crate::record::engine::{Field, JsonForm, Shape, objects_or_none};
 
 /// A video with what is known about it in words.
 ///
@@ -45,7 +45,7 @@ pub struct VideoDescription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What is shown or said when, by start.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects_or_none")]
     pub captions: Vec<VideoCaption>,
 }
 
