@@ -20,13 +20,14 @@ use crate::row::RawRow;
 ///
 /// let mapping: Mapping = serde_json::from_str(
 ///     r#"{"id": "meta.url", "text": "正文", "fields": {"score": "quality.0"}}"#,
-/// )?;
+/// )
+/// .expect("the mapping is JSON with known fields");
 /// let row = r#"{"正文": "山高水长", "meta": {"url": "https://a.cn"}, "quality": [0.9]}"#;
 /// let record = mapping.decode(RawRow::Json(row.as_bytes()))?;
 /// assert_eq!(record.text, "山高水长");
 /// assert_eq!(record.id.as_deref(), Some("https://a.cn"));
 /// assert_eq!(record.fields["score"], 0.9);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), puyu_dataset::Fault>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
