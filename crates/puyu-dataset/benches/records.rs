@@ -49,7 +49,7 @@ fn any_form(bencher: divan::Bencher<'_, '_>, language: &str) {
 }
 
 #[divan::bench(args = ["zh", "en"])]
-fn check_of_utf8_alone(bencher: divan::Bencher<'_, '_>, language: &str) {
+fn utf8_check_of_std_alone(bencher: divan::Bencher<'_, '_>, language: &str) {
     let row = text_of(language);
     bencher
         .counter(BytesCount::of_str(&row))

@@ -118,7 +118,7 @@ pub(crate) fn missing_member(extension: &str, sample: &crate::row::Sample) -> Fa
 fn from_json<T: JsonForm>(bytes: &[u8]) -> Result<T, Fault> {
     let bytes = without_byte_order_mark(bytes);
     // Checking UTF-8 once for the row is as cheap as per string, and covers unknown fields.
-    if let Ok(text) = std::str::from_utf8(bytes)
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes)
         && opens_as(text, T::SHAPE)
         && let Ok(form) = serde_json::from_str::<T>(text)
     {
