@@ -11,6 +11,7 @@ mod mapped;
 pub mod mix;
 pub mod order;
 pub mod report;
+pub mod record;
 pub mod row;
 pub mod stream;
 pub mod pack;
