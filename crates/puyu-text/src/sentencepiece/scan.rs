@@ -14,6 +14,8 @@ pub(crate) struct Scan<'a, 's> {
     /// In the alphabet of [`Normalizer::compact`](super::normalize::Normalizer::compact).
     text: &'a str,
     part: Part,
+    /// Parts that are ended and whose tokens are yet to come.
+    ended: Vec<Ended>,
     merge: Merge,
     sink: &'s mut IdSink<'a>,
 }
@@ -29,6 +31,19 @@ struct Part {
     is_single: bool,
 }
 
+/// A part of the text that has no cut inside.
+#[derive(Clone, Copy)]
+struct Ended {
+    start: u32,
+    end: u32,
+    /// The piece that it is as a whole as far as is known, or [`NONE`].
+    id: u32,
+}
+
+/// Parts that are looked up together, so that their waits for memory overlap. Enough for any
+/// processor, and little beside its first cache.
+const BATCH: usize = 64;
+
 impl Part {
     fn empty(start: usize) -> Self {
         Self { start, last: None, first_id: NONE, is_single: false }
@@ -42,7 +57,8 @@ impl<'a, 's> Scan<'a, 's> {
         text: &'a str,
         sink: &'s mut IdSink<'a>,
     ) -> Self {
-        Self { tables, lexicon, text, part: Part::empty(0), merge: Merge::new(), sink }
+        let ended = Vec::with_capacity(BATCH);
+        Self { tables, lexicon, text, part: Part::empty(0), ended, merge: Merge::new(), sink }
     }
 
     /// Appends the tokens of the text; `blank` is what the vocabulary has for its blanks.
@@ -56,6 +72,7 @@ impl<'a, 's> Scan<'a, 's> {
                 && let Some((len, id)) = self.user_defined(at)
             {
                 self.end_part(at);
+                self.look_up();
                 self.sink.push(id);
                 self.part = Part::empty(at + len);
                 rest = self.text[at + len..].chars();
@@ -63,6 +80,7 @@ impl<'a, 's> Scan<'a, 's> {
             }
             if found.id() == NONE {
                 self.end_part(at);
+                self.look_up();
                 self.push_unknown(if character == ' ' { blank } else { character });
                 self.part = Part::empty(at + character.len_utf8());
                 continue;
@@ -77,6 +95,7 @@ impl<'a, 's> Scan<'a, 's> {
             self.part = Part { start: at, last, first_id, is_single: true };
         }
         self.end_part(self.text.len());
+        self.look_up();
     }
 
     fn user_defined(&self, at: usize) -> Option<(usize, u32)> {
@@ -89,28 +108,43 @@ impl<'a, 's> Scan<'a, 's> {
         self.sink.push_unknown(character.encode_utf8(&mut [0; 4]));
     }
 
-    /// Appends the tokens of the part that ends here.
+    /// Puts the part that ends here by.
+    #[inline]
     fn end_part(&mut self, end: usize) {
-        if self.part.is_single {
-            self.sink.push(self.part.first_id);
-            return;
-        }
         if self.part.last.is_none() {
             return;
         }
-        let id = self.tables.words.find(self.text.as_bytes(), self.part.start, end);
-        if id != NONE {
-            self.sink.push(id);
-        } else {
-            self.merge_part(end);
+        let id = if self.part.is_single { self.part.first_id } else { NONE };
+        // Texts are bounded far below 4 GiB.
+        self.ended.push(Ended { start: self.part.start as u32, end: end as u32, id });
+        if self.ended.len() == BATCH {
+            self.look_up();
         }
     }
 
-    fn merge_part(&mut self, end: usize) {
-        let part = &self.text[self.part.start..end];
-        let symbols = part.chars().map(|character| self.tables.characters.find(character).id());
-        for &id in self.merge.run(symbols, &self.tables.pairs) {
-            self.sink.push(id);
+    /// Appends the tokens of the parts put by.
+    fn look_up(&mut self) {
+        let Self { tables, text, ended, merge, sink, .. } = self;
+        let bytes = text.as_bytes();
+        for part in ended.iter_mut().filter(|part| part.id == NONE) {
+            part.id = tables.words.glance(bytes, part.start as usize, part.end as usize);
+        }
+        for part in ended.drain(..) {
+            if part.id != NONE {
+                sink.push(part.id);
+                continue;
+            }
+            let (start, end) = (part.start as usize, part.end as usize);
+            let id = tables.words.find(bytes, start, end);
+            if id != NONE {
+                sink.push(id);
+                continue;
+            }
+            let characters = text[start..end].chars();
+            let symbols = characters.map(|character| tables.characters.find(character).id());
+            for &id in merge.run(symbols, &tables.pairs) {
+                sink.push(id);
+            }
         }
     }
 }

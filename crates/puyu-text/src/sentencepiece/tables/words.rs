@@ -68,6 +68,22 @@ impl Words {
         }
     }
 
+    /// As [`find`](Self::find), but may miss what is not in the first place to look at.
+    ///
+    /// Branches on nothing that it reads, so a processor goes on to the next search while it waits
+    /// for memory.
+    #[inline]
+    pub(crate) fn glance(&self, text: &[u8], start: usize, end: usize) -> u32 {
+        if end - start > Self::MAX_BYTES {
+            return NONE;
+        }
+        let key = Key::within(text, start, end);
+        let slot = &self.slots[self.home(key)];
+        let first_and_last = (slot.key.first ^ key.first) | (slot.key.last ^ key.last);
+        let difference = first_and_last | u64::from(slot.key.len ^ key.len);
+        slot.id | u32::from(difference != 0).wrapping_neg()
+    }
+
     #[inline]
     fn home(&self, key: Key) -> usize {
         let mixed = key.first.wrapping_mul(0x9E37_79B9_7F4A_7C15)
