@@ -160,11 +160,16 @@ impl AddedTokens {
         let is_wanted =
             |index: u32| wanted == Wanted::All || !self.tokens[index as usize].is_special;
         let mut found: Vec<(Range<usize>, u32)> = Vec::new();
+        if !(0..self.tokens.len() as u32).any(is_wanted) {
+            return found;
+        }
         let (mut position, mut free_from) = (0, 0);
-        while let Some(character) = text[position..].chars().next() {
+        // Tokens start with the first byte of a character, so only such are stopped at.
+        while let Some(n_passed) = self.trie.position_of_start(&text.as_bytes()[position..]) {
+            position += n_passed;
             let walk = self.trie.walk(&text.as_bytes()[position..], is_wanted);
             let Some((len, index)) = walk.longest else {
-                position += character.len_utf8();
+                position += 1;
                 continue;
             };
             let token = &self.tokens[index as usize];

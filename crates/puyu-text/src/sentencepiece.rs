@@ -7,9 +7,12 @@
 //! Source: SentencePiece 0.2.0, `sentencepiece_processor.cc`, `bpe_model.cc`, `normalizer.cc`.
 
 pub(crate) mod bpe;
+mod merge;
 pub(crate) mod normalize;
 pub(crate) mod piece_decoder;
 pub(crate) mod proto;
+mod scan;
+mod tables;
 pub(crate) mod vocabulary;
 
 #[cfg(test)]
@@ -19,6 +22,8 @@ use crate::error::TextError;
 use bpe::{IdSink, Lexicon, Merger};
 use normalize::{Normalizer, refuse_character_map};
 use proto::{ModelProto, TrainerProto};
+use scan::Scan;
+use tables::Tables;
 use vocabulary::{PieceKind, Vocabulary};
 
 /// Stands for a space in pieces: U+2581, lower one eighth block.
@@ -38,6 +43,8 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 << 20;
 pub(crate) struct SentencePiece {
     vocabulary: Vocabulary,
     normalizer: Normalizer,
+    /// Nothing if the model has not the properties that the tables need.
+    tables: Option<Tables>,
     unknown_surface: String,
     bos: Option<u32>,
     eos: Option<u32>,
@@ -74,6 +81,7 @@ impl SentencePiece {
             eos: control(trainer.eos_piece.as_deref(), "</s>"),
             pad: control(trainer.pad_piece.as_deref(), "<pad>"),
             unknown_surface: trainer.unk_surface.unwrap_or_else(|| UNKNOWN_SURFACE.to_owned()),
+            tables: Tables::new(&vocabulary, &normalizer),
             normalizer,
             vocabulary,
         })
@@ -95,19 +103,40 @@ impl SentencePiece {
         self.pad
     }
 
-    /// Encodes a text so that none of the ids in `reserved`, which is sorted, comes out.
+    /// Appends the tokens of a text to `ids`, so that none of those in `reserved`, which is sorted,
+    /// comes out.
     ///
     /// # Errors
     ///
     /// [`TextError::TextTooLong`].
-    pub(crate) fn encode(&self, text: &str, reserved: &[u32]) -> Result<Vec<u32>, TextError> {
+    pub(crate) fn encode_into(
+        &self,
+        text: &str,
+        reserved: &[u32],
+        ids: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(TextError::TextTooLong { bytes: text.len(), limit: MAX_TEXT_BYTES });
         }
+        // Three to four bytes a token are usual.
+        ids.reserve(text.len() / 3 + 1);
+        match &self.tables {
+            Some(tables) if Tables::serve_without(&self.vocabulary, reserved) => {
+                let lexicon = Lexicon { vocabulary: &self.vocabulary, reserved };
+                let text = self.normalizer.compact(text);
+                let mut sink = IdSink::new(&self.vocabulary, ids);
+                Scan::new(tables, lexicon, &text, &mut sink).run(self.normalizer.blank());
+            }
+            _ => self.merge_into(text, reserved, ids),
+        }
+        Ok(())
+    }
+
+    /// As [`encode_into`](Self::encode_into), for every model, by plain merging.
+    pub(crate) fn merge_into(&self, text: &str, reserved: &[u32], ids: &mut Vec<u32>) {
         let text = self.normalizer.normalize(text);
         let lexicon = Lexicon { vocabulary: &self.vocabulary, reserved };
-        // Three to four bytes a token are usual.
-        let mut sink = IdSink::new(&self.vocabulary, text.len() / 3 + 1);
+        let mut sink = IdSink::new(&self.vocabulary, ids);
         let mut merger = Merger::new(lexicon);
 
         let (mut run_start, mut position, mut previous) = (0, 0, None);
@@ -127,7 +156,6 @@ impl SentencePiece {
             position += character.len_utf8();
         }
         merger.merge(&text[run_start..], &mut sink);
-        Ok(sink.into_ids())
     }
 }
 

@@ -194,6 +194,37 @@ impl Tokenizer {
         }
     }
 
+    /// Appends to `ids` what [`encode`](Self::encode) returns, so that one buffer serves many texts.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode); `ids` then is as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use puyu_text::Tokenizer;
+    ///
+    /// let tokenizer = Tokenizer::open("models/internlm2-chat-7b")?;
+    /// let mut ids = Vec::new();
+    /// for document in ["从前有座山。", "Once upon a time."] {
+    ///     tokenizer.encode_into(document, &mut ids)?;
+    ///     ids.extend(tokenizer.eos_id());
+    /// }
+    /// # Ok::<(), puyu_text::TextError>(())
+    /// ```
+    pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        match &self.inner.model {
+            Model::SentencePiece(model) => {
+                self.encode_parts_into(model, text, (Wanted::Ordinary, &[]), ids)
+            }
+            Model::HuggingFace(library) => {
+                ids.extend(library.encode_plain(text)?);
+                Ok(())
+            }
+        }
+    }
+
     /// Encodes a text and reads the special tokens in it. No `<s>` is added.
     ///
     /// For texts of one's own only: whoever wrote the text decides where turns end.
@@ -232,14 +263,31 @@ impl Tokenizer {
         reserved: &[u32],
     ) -> Result<Vec<u32>, TextError> {
         let mut ids = Vec::new();
+        self.encode_parts_into(model, text, (wanted, reserved), &mut ids)?;
+        Ok(ids)
+    }
+
+    /// Appends the tokens of a text, or nothing if that fails.
+    fn encode_parts_into(
+        &self,
+        model: &SentencePiece,
+        text: &str,
+        (wanted, reserved): (Wanted, &[u32]),
+        ids: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
+        let n_before = ids.len();
         for part in self.inner.added.split(text, wanted) {
             match part {
                 Part::Token(id) => ids.push(id),
-                Part::Text(text) if ids.is_empty() => ids = model.encode(text, reserved)?,
-                Part::Text(text) => ids.extend(model.encode(text, reserved)?),
+                Part::Text(text) => {
+                    if let Err(error) = model.encode_into(text, reserved, ids) {
+                        ids.truncate(n_before);
+                        return Err(error);
+                    }
+                }
             }
         }
-        Ok(ids)
+        Ok(())
     }
 
     fn encode_library_as_text(

@@ -4,6 +4,8 @@
 #[derive(Debug, Clone)]
 pub(crate) struct Trie {
     nodes: Vec<Node>,
+    /// For each byte, whether a known string starts with it.
+    starts: Box<[bool; 256]>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -23,11 +25,14 @@ pub(crate) struct Walk {
 
 impl Trie {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::default()] }
+        Self { nodes: vec![Node::default()], starts: Box::new([false; 256]) }
     }
 
     /// Adds `text`, which stands for `value` from now on.
     pub(crate) fn insert(&mut self, text: &[u8], value: u32) {
+        if let Some(&first) = text.first() {
+            self.starts[usize::from(first)] = true;
+        }
         let mut at = 0;
         for &byte in text {
             at = match self.nodes[at].children.binary_search_by_key(&byte, |child| child.0) {
@@ -42,6 +47,11 @@ impl Trie {
             };
         }
         self.nodes[at].value = Some(value);
+    }
+
+    /// The first byte of `text` at which a known string may start.
+    pub(crate) fn position_of_start(&self, text: &[u8]) -> Option<usize> {
+        text.iter().position(|&byte| self.starts[usize::from(byte)])
     }
 
     /// Follows `text` as far as it is known and reports the longest string that `accept` takes.

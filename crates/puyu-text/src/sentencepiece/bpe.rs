@@ -23,7 +23,7 @@ pub(crate) struct Lexicon<'a> {
 }
 
 impl<'a> Lexicon<'a> {
-    fn accepts(&self, id: u32) -> bool {
+    pub(crate) fn accepts(&self, id: u32) -> bool {
         self.reserved.binary_search(&id).is_err()
     }
 
@@ -40,21 +40,23 @@ impl<'a> Lexicon<'a> {
 /// Collects token ids and spells what the vocabulary lacks.
 pub(crate) struct IdSink<'a> {
     vocabulary: &'a Vocabulary,
-    ids: Vec<u32>,
+    ids: &'a mut Vec<u32>,
     after_unknown: bool,
 }
 
 impl<'a> IdSink<'a> {
-    pub(crate) fn new(vocabulary: &'a Vocabulary, expected_ids: usize) -> Self {
-        Self { vocabulary, ids: Vec::with_capacity(expected_ids), after_unknown: false }
+    /// Appends to `ids`.
+    pub(crate) fn new(vocabulary: &'a Vocabulary, ids: &'a mut Vec<u32>) -> Self {
+        Self { vocabulary, ids, after_unknown: false }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, id: u32) {
         self.ids.push(id);
         self.after_unknown = false;
     }
 
-    fn push_unknown(&mut self, text: &str) {
+    pub(crate) fn push_unknown(&mut self, text: &str) {
         if let Some(byte_ids) = self.vocabulary.byte_ids() {
             self.ids.extend(text.bytes().map(|byte| byte_ids[usize::from(byte)]));
             return;
@@ -64,10 +66,6 @@ impl<'a> IdSink<'a> {
             self.ids.push(self.vocabulary.unknown());
             self.after_unknown = true;
         }
-    }
-
-    pub(crate) fn into_ids(self) -> Vec<u32> {
-        self.ids
     }
 }
 
