@@ -11,6 +11,14 @@ use puyu::core::{
     Sampler, Score, ScoreRequest, TokenLogprob, ToolCall, ToolDefinition, Usage, VideoUrl,
     validate_conversation,
 };
+use puyu::dataset::manifest::{FileRows, Manifest};
+use puyu::dataset::mix::{MixProgress, MixedRows, Mixture};
+use puyu::dataset::order::{Consumers, Permutation, Progress, RowOrder, ShuffledRows};
+use puyu::dataset::pack::{PackOptions, PackPlan, PackReport, PackedSample, TokenDataset};
+use puyu::dataset::record::{AnyRecord, CcDocument, Conversation, Document, Interleaved};
+use puyu::dataset::stream::{Policy, ReadReport, RecordStream, StreamOptions, StreamPosition};
+use puyu::dataset::tokens::{CacheWriter, Claim, Job, TokenCache};
+use puyu::dataset::{BadRow, DatasetError, Fault, FaultKind, Fingerprint, Location, RowSource};
 use puyu::deploy::{Chat, PipelineError};
 use puyu::model::{
     CheckpointError, ComputeDtype, ConfigError, DecoderConfig, DecoderLayer, Family, ForwardError,
@@ -57,6 +65,21 @@ fn text_is_the_crate_of_tokens_and_templates() {
     check_origin!("puyu_text":
         AssistantOutput, CalendarTime, ChatError, ChatOptions, ChatTemplate, DecodeStream, Ending,
         JinjaTemplate, SpecialText, SpecialToken, SpecialTokens, SystemText, TextError, Tokenizer,
+    );
+}
+
+#[test]
+fn dataset_is_the_crate_of_data() {
+    check_origin!("puyu_dataset":
+        dyn RowSource<Row = Document>, AnyRecord, BadRow, CacheWriter, CcDocument, Claim, Consumers,
+        Conversation, DatasetError, Document, Fault, FaultKind, FileRows<Document>, Fingerprint,
+        Interleaved, Job, Location, Manifest, MixProgress, MixedRows<PackedSample>, Mixture,
+        PackOptions, PackPlan, PackReport, PackedSample, Permutation, Policy, Progress, ReadReport,
+        RecordStream<Document>, RowOrder, ShuffledRows<PackedSample>, StreamOptions, StreamPosition,
+        TokenCache, TokenDataset, puyu::dataset::clean::Pipeline, puyu::dataset::clean::Retention,
+        puyu::dataset::container::Container, puyu::dataset::dedup::ExactDedup,
+        puyu::dataset::dedup::MinHashOptions, puyu::dataset::dedup::Decontaminator,
+        puyu::dataset::report::Table,
     );
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`core`] | always | messages, options, the `LanguageModel` trait, sampling |
 //! | [`text`] | always | tokenizers, streaming decode, chat templates |
+//! | `dataset` | `dataset` | data: read, order, mix, clean, deduplicate, tokenise, pack |
 //! | `model` | `model` | InternLM 1, 2, 2.5, 3 and Llama as one Burn decoder |
 //! | `deploy` | `deploy` (default) | open a folder, ask, stream, score |
 //!
@@ -35,6 +36,12 @@ pub mod core {
 /// Tokenizers and chat templates.
 pub mod text {
     pub use puyu_text::*;
+}
+
+/// Data: from raw files to packed tokens.
+#[cfg(feature = "dataset")]
+pub mod dataset {
+    pub use puyu_dataset::*;
 }
 
 /// InternLM as Burn modules.
