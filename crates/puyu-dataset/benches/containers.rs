@@ -1,4 +1,5 @@
 //! Reading containers from the page cache: bytes of text per second.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

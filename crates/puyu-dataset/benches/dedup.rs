@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p puyu-dataset --bench dedup`. Compare with `roofs::xxh3`, the cost of reading the
 //! text once, in the same run.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 

@@ -1,6 +1,7 @@
 //! Time of one position of an order, and of one step of a mixture.
 //!
 //! `cargo bench -p puyu-dataset --bench order`. An item is one position.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 

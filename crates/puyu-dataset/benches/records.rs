@@ -1,6 +1,7 @@
 //! How fast JSON rows become typed records, on one core.
 //!
 //! `cargo bench -p puyu-dataset --bench records`
+#![forbid(unsafe_code)]
 
 use divan::counter::BytesCount;
 use puyu_dataset::record::{AnyRecord, CcDocument, Document};

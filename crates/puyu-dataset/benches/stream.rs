@@ -2,6 +2,7 @@
 //!
 //! `PUYU_BENCH_FILES` names files (separated by `:`) instead of the synthetic ones, so that another
 //! program can be measured on the same data.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

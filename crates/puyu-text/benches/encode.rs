@@ -3,6 +3,7 @@
 //! `cargo bench -p puyu-text` prints bytes of text in a second. Texts are cut into documents of
 //! some four thousand bytes, which is what data sets hold. Without the shared models and texts
 //! there is nothing to measure and nothing is.
+#![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -58,7 +58,8 @@ impl Workspace {
     fn from_metadata(metadata: &Metadata) -> anyhow::Result<Self> {
         let resolve = metadata.resolve.as_ref().context("cargo metadata gave no graph")?;
         let relative = |path: &cargo_metadata::camino::Utf8Path| {
-            path.strip_prefix(&metadata.workspace_root).unwrap_or(path).as_str().replace('\\', "/")
+            let inside = path.strip_prefix(&metadata.workspace_root).unwrap_or(path);
+            without_turns(&inside.as_str().replace('\\', "/"))
         };
 
         let mut members = Vec::new();
@@ -154,4 +155,16 @@ fn host_target() -> anyhow::Result<String> {
         bail!("rustc does not name its target: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// A path without `..`: a target may lie outside the folder of its package.
+fn without_turns(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
