@@ -1,6 +1,5 @@
 //! Speed of the cleaning steps on Chinese and English prose, in bytes per second on one core.
 #![forbid(unsafe_code)]
-
 #![allow(missing_docs, reason = "a bench has no public items")]
 
 use divan::counter::BytesCount;

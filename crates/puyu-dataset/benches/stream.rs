@@ -70,9 +70,8 @@ fn parquet(folder: &Path) -> PathBuf {
     let path = folder.join("documents.parquet");
     let options =
         ParquetOptions { compression: BlockCompression::Snappy, ..ParquetOptions::default() };
-    let batch = |rows: std::ops::Range<usize>| {
-        Document::to_batch(&rows.map(document).collect::<Vec<_>>()).expect("equal columns")
-    };
+    let batch =
+        |rows: std::ops::Range<usize>| Document::to_batch(&rows.map(document).collect::<Vec<_>>());
     let mut writer = ParquetWriter::create(&path, batch(0..1).schema(), &options).expect("a file");
     for start in (0..N_ROWS).step_by(10_000) {
         writer.write(&batch(start..start + 10_000)).expect("room on the disk");
