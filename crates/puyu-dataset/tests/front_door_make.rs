@@ -45,7 +45,10 @@ fn data(folder: &Path) -> [PathBuf; 2] {
     let chinese = |n: usize| -> String {
         let line = |i: usize| {
             let (place, thing) = (places[(n + i) % 4], things[(n / 4 + i) % 4]);
-            format!("第{}天清早，{n}号老师在{place}{thing}，学生们听得十分认真。\n", i + 1)
+            format!(
+                "第{}天清早，{n}号老师在{place}{thing}，他的学生和我们都在听，这是很有意思的，大家也不觉得累了。\n",
+                i + 1
+            )
         };
         (0..8).map(line).collect()
     };
