@@ -4,6 +4,7 @@
 //! cargo run --release --example dataset -- stats path/to/wanjuan --json
 //! ```
 #![forbid(unsafe_code)]
+#![allow(unreachable_pub, reason = "modules of one program")]
 #![allow(clippy::print_stdout, reason = "a front end talks to its user")]
 
 mod clean;
@@ -14,6 +15,7 @@ mod lint;
 mod output;
 mod pack;
 mod preview;
+mod rows;
 mod stats;
 mod tokenize;
 

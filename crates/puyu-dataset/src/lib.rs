@@ -9,7 +9,7 @@
 //! - [`order`] and [`mix`]: which row comes when, as a pure function; resumable on any number of ranks
 //! - [`clean`] and [`dedup`]: from web pages to documents worth learning from
 //! - [`tokens`] and [`pack`]: memory-mapped token caches, rows of fixed length
-
+//! - [`media`]: pictures, and behind features film and sound
 //! - [`report`]: tables and SVG plots
 //! - `storage` (feature `object-store`): buckets and web roots; `sql` (feature `datafusion`): queries
 //! - [`error`], [`fault`], [`row`]: what can go wrong, and the contracts between the others
@@ -22,7 +22,7 @@ pub mod error;
 pub mod fault;
 pub mod manifest;
 mod mapped;
-// pub mod media;
+pub mod media;
 pub mod mix;
 pub mod order;
 pub mod pack;
