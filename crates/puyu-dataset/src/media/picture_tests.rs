@@ -96,11 +96,11 @@ fn a_picture_of_an_interleaved_sample_keeps_its_place_and_caption() {
         for (place, _) in &decoded {
             let Part::Image(image) = &sample.parts[*place] else { unreachable!() };
             let before = document.content.find(&image.source).unwrap();
-            let texts = sample.parts[..*place].iter().filter_map(|part| match part {
+            let mut texts = sample.parts[..*place].iter().filter_map(|part| match part {
                 Part::Text { text } => Some(text.as_str()),
                 Part::Image(_) => None,
             });
-            let last = texts.last().unwrap_or_default();
+            let last = texts.next_back().unwrap_or_default();
             assert!(document.content[..before].contains(last));
         }
         seen += decoded.len();

@@ -45,7 +45,7 @@ impl Normalisation {
     /// The constants of CLIP, which InternLM-XComposer's vision tower keeps.
     pub const CLIP: Self = Self {
         mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+        std: [0.268_629_5, 0.261_302_6, 0.275_777_1],
     };
     /// The constants of ImageNet, which InternViT uses.
     pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
