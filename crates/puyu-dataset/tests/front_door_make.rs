@@ -1,7 +1,6 @@
 //! The front door's verbs that make data: clean, dedup, tokenize, pack.
 #![allow(clippy::unwrap_used, reason = "a test that panics says where")]
 
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
