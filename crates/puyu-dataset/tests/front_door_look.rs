@@ -1,4 +1,5 @@
 //! The front door's verbs that look at data and convert it, run as a user would.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The front door's verbs that make data: clean, dedup, tokenize, pack.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that panics says where")]
 
 use std::path::{Path, PathBuf};
