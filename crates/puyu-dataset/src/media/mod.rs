@@ -4,7 +4,7 @@
 //!
 //! Nothing here trusts its input: sizes are checked against the limits of the caller's options
 //! before memory is asked for, and what a decoder cannot read is a [`Fault`] of kind
-//! [`FaultKind::Media`](crate::FaultKind::Media), so that a picture that is broken is treated by
+//! [`FaultKind::Media`], so that a picture that is broken is treated by
 //! the same policy as a row that is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
