@@ -9,6 +9,7 @@ use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use re_mp4::{Mp4, StsdBoxContent, TrackKind};
 
 use super::film::damaged;
+use super::film_guard::admit_mp4;
 use super::{guarded, media_fault};
 use crate::error::DatasetError;
 use crate::fault::Fault;
@@ -144,7 +145,8 @@ impl<'a> Container<'a> {
 }
 
 fn read_mp4(bytes: &Bytes) -> Result<Index, Refusal> {
-    let mp4 = Mp4::read_bytes(bytes).map_err(|error| media_fault("a readable mp4", error))?;
+    let mp4 = Mp4::read(admit_mp4(bytes)?, bytes.len() as u64)
+        .map_err(|error| media_fault("a readable mp4", error))?;
     let track = mp4
         .tracks()
         .values()

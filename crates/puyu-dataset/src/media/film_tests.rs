@@ -15,14 +15,18 @@ fn both_containers_of_a_film_give_equal_frames() {
     assert!((mp4.info().duration_s - mkv.info().duration_s).abs() < 0.05);
     let rate = mp4.info().n_frames as f64 / mp4.info().duration_s;
     assert!((5.0..=120.0).contains(&rate), "{:?}", mp4.info());
-    // The middle of a frame, so that the milliseconds of mkv ask for the same one.
-    let times = mp4.times_s();
-    let step = times.len().div_ceil(9);
-    let asked: Vec<f64> = times.windows(2).step_by(step).map(|w| (w[0] + w[1]) / 2.0).collect();
-    let (left, right) = (mp4.frames_at(&asked).unwrap(), mkv.frames_at(&asked).unwrap());
+    // The middle of a frame, by the times of each file: those of the mkv are rounded to
+    // milliseconds, and all but the first lie 21 ms later, the delay of the sound's encoder.
+    let middles = |film: &Film| -> Vec<f64> {
+        let step = film.times_s().len().div_ceil(9);
+        film.times_s().windows(2).step_by(step).map(|w| (w[0] + w[1]) / 2.0).collect()
+    };
+    let asked = middles(&mp4);
+    let left = mp4.frames_at(&asked).unwrap();
+    let right = mkv.frames_at(&middles(&mkv)).unwrap();
     assert_eq!(left.len(), asked.len());
     for (left, right) in left.iter().zip(&right) {
-        assert!((left.time_s - right.time_s).abs() < 0.002, "{left:?} {right:?}");
+        assert!((left.time_s - right.time_s).abs() < 0.022, "{left:?} {right:?}");
         assert_eq!(left.picture, right.picture, "{left:?}");
         assert_eq!(left.picture.width(), mp4.info().width);
     }
@@ -63,6 +67,20 @@ fn a_codec_that_is_not_read_is_named() {
     std::fs::write(file.path(), &bytes).unwrap();
     let error = Film::open(file.path()).unwrap_err();
     assert!(error.to_string().contains("V_MPEGH/ISO/HEV"), "{error}");
+}
+
+#[test]
+fn a_table_of_absurd_length_is_refused_and_not_followed() {
+    let Some(folder) = shared("corpus/video") else { return };
+    let mut bytes = std::fs::read(folder.join("sync_test.mp4")).unwrap();
+    let at = memchr::memmem::find(&bytes, b"stsz").unwrap();
+    // All samples are one byte long, and there are four milliards.
+    bytes[at + 8..at + 16].copy_from_slice(&[0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let error = Film::open(file.path()).unwrap_err();
+    let DatasetError::Container { source, .. } = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("samples"), "{source}");
 }
 
 #[test]

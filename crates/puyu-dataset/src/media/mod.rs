@@ -17,6 +17,8 @@ use crate::fault::{Fault, FaultKind, excerpt};
 pub mod film;
 #[cfg(feature = "video")]
 mod film_container;
+#[cfg(feature = "video")]
+mod film_guard;
 pub mod picture;
 mod resize;
 #[cfg(feature = "audio")]
