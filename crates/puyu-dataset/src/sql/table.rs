@@ -1,11 +1,13 @@
 //! Files of any container as a DataFusion table.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema_from_iterator;
 use datafusion::catalog::TableProvider;
@@ -122,20 +124,32 @@ fn batch(chunk: &Chunk, schema: &SchemaRef) -> Result<RecordBatch, DatasetError>
     match &chunk.rows {
         Rows::Batch { batch, .. } => widen(chunk, batch, schema),
         Rows::Lines { .. } => {
-            let decoder = ReaderBuilder::new(schema.clone())
-                .with_batch_size(chunk.len().max(1))
-                .build_decoder();
-            let mut decoder = decoder.map_err(|error| container(&chunk.file, error))?;
-            for index in 0..chunk.len() {
-                let RawRow::Json(line) = chunk.row(index) else { continue };
-                let decoded = decoder.decode(line).and_then(|_| decoder.decode(b"\n"));
-                decoded.map_err(|error| container(&chunk.location(index).to_string(), error))?;
-            }
-            let batch = decoder.flush().map_err(|error| container(&chunk.file, error))?;
-            Ok(batch.unwrap_or_else(|| RecordBatch::new_empty(schema.clone())))
+            let whole = lines(chunk, schema, 0..chunk.len());
+            whole.map_err(|error| {
+                // The decoder does not say which row it was.
+                let alone = |index| Some((index, lines(chunk, schema, index..index + 1).err()?));
+                match (0..chunk.len()).find_map(alone) {
+                    Some((index, error)) => container(&chunk.location(index).to_string(), error),
+                    None => container(&chunk.file, error),
+                }
+            })
         }
         Rows::Samples { .. } => json(chunk, 0).map(|_| RecordBatch::new_empty(schema.clone())),
     }
+}
+
+/// Some lines of JSON as a batch.
+fn lines(chunk: &Chunk, schema: &SchemaRef, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
+    let mut decoder =
+        ReaderBuilder::new(schema.clone()).with_batch_size(rows.len().max(1)).build_decoder()?;
+    for index in rows {
+        let RawRow::Json(line) = chunk.row(index) else { continue };
+        decoder.decode(line)?;
+        if decoder.has_partial_record() {
+            return Err(ArrowError::JsonError("a row that is cut off".to_owned()));
+        }
+    }
+    Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(schema.clone())))
 }
 
 /// Puts the columns of one file in the order of the table; absent ones are null.

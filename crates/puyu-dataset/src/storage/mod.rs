@@ -153,7 +153,7 @@ impl Storage {
         &self,
         action: &'static str,
         path: &str,
-    ) -> impl FnOnce(object_store::Error) -> DatasetError {
+    ) -> impl FnOnce(object_store::Error) -> DatasetError + use<> {
         let path = self.full_name(path);
         move |error| {
             let kind = match &error {

@@ -125,6 +125,6 @@ fn rows_of_an_object_are_those_of_the_file() {
         storage.object("nlp/part.jsonl").unwrap().open(&ReadOptions::default()).unwrap();
     let chunk = reader.next_chunk().unwrap().unwrap();
     assert_eq!(chunk.len(), 2);
-    assert_eq!(chunk.location(1).to_string(), "memory://诗/nlp/part.jsonl, row 3, byte 30");
+    assert_eq!(chunk.location(1).to_string(), "memory://诗/nlp/part.jsonl, row 3, byte 29");
     assert!(reader.next_chunk().is_none());
 }
