@@ -9,7 +9,8 @@
 //! - [`order`] and [`mix`]: which row comes when, as a pure function; resumable on any number of ranks
 //! - [`clean`] and [`dedup`]: from web pages to documents worth learning from
 //! - [`tokens`] and [`pack`]: memory-mapped token caches, rows of fixed length
-//! - [`media`]: pictures, decoded within limits and made ready for a vision tower
+//! - [`media`]: pictures, decoded within limits and made ready for a vision tower; behind the features
+//!   `video` and `audio` film and sound
 //! - [`report`]: tables and SVG plots
 //! - `storage` (feature `object-store`): buckets and web roots; `sql` (feature `datafusion`): queries
 //! - [`error`], [`fault`], [`row`]: what can go wrong, and the contracts between the others
