@@ -16,7 +16,7 @@ fn both_containers_of_a_film_give_equal_frames() {
     let rate = mp4.info().n_frames as f64 / mp4.info().duration_s;
     assert!((5.0..=120.0).contains(&rate), "{:?}", mp4.info());
     // The middle of a frame, by the times of each file: those of the mkv are rounded to
-    // milliseconds, and all but the first lie 21 ms later, probably the delay of the sound's encoder.
+    // milliseconds, and all but the first lie 21 ms later, maybe the delay of the sound's encoder.
     let middles = |film: &Film| -> Vec<f64> {
         let step = film.times_s().len().div_ceil(9);
         film.times_s().windows(2).step_by(step).map(|w| (w[0] + w[1]) / 2.0).collect()
