@@ -134,6 +134,8 @@ impl fmt::Display for Fault {
     }
 }
 
+impl std::error::Error for Fault {}
+
 /// A row that cannot be read.
 ///
 /// ```
