@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::{Broken, Input, outside};
 use super::{ChunkReader, Mark, ReadOptions};
 use crate::error::DatasetError;
@@ -274,15 +274,11 @@ fn describe(byte: &u8) -> String {
 
 impl ChunkReader for ArrayReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            if self.state == State::Ended {
-                return None;
-            }
-            self.advance();
-        }
+        next_item(
+            self,
+            |reader| &mut reader.pending,
+            |reader| (reader.state != State::Ended).then(|| reader.advance()),
+        )
     }
 
     fn mark(&self) -> Mark {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::arrow_block::{BlockDecoder, Extent, Kind, kind};
 use super::columns::{damage, project, unreadable, walled};
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::outside;
 use super::{ChunkReader, Mark, RangeRead, ReadOptions};
 use crate::error::DatasetError;
@@ -162,13 +162,15 @@ pub(super) fn at(row: u64) -> Mark {
 
 impl ChunkReader for ArrowFileReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            let block = self.blocks.next()?;
-            self.advance(block);
-        }
+        next_item(
+            self,
+            |reader| &mut reader.pending,
+            |reader| {
+                let block = reader.blocks.next()?;
+                reader.advance(block);
+                Some(())
+            },
+        )
     }
 
     fn mark(&self) -> Mark {

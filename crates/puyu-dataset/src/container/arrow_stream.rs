@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::arrow_block::{BlockDecoder, Extent, Kind, body_bytes, kind, schema};
 use super::arrow_file::{at, hand_over};
 use super::columns::{damage, project, unreadable};
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::{Broken, Input, outside};
 use super::{ChunkReader, Mark, ReadOptions};
 use crate::error::DatasetError;
@@ -139,15 +139,11 @@ impl ArrowStreamReader {
 
 impl ChunkReader for ArrowStreamReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            if self.ended {
-                return None;
-            }
-            self.advance();
-        }
+        next_item(
+            self,
+            |reader| &mut reader.pending,
+            |reader| (!reader.ended).then(|| reader.advance()),
+        )
     }
 
     fn mark(&self) -> Mark {

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::{Broken, Input};
+use super::window::{Filled, Window};
 use super::{BlankLines, ChunkReader, Mark, ReadOptions};
 use crate::error::DatasetError;
 use crate::fault::{Fault, FaultKind};
@@ -21,7 +22,7 @@ pub(super) struct LineReader {
     max_row_bytes: usize,
     blank_lines: BlankLines,
     /// What was read and not yet split: never a whole line, between calls.
-    buffer: BytesMut,
+    buffer: Window,
     /// Where `buffer` begins, or the line that is being skipped.
     at: Mark,
     state: State,
@@ -40,13 +41,6 @@ enum State {
     Ended,
 }
 
-/// What one read brought.
-enum Filled {
-    More,
-    End,
-    Broken(io::Error),
-}
-
 impl LineReader {
     /// Reads from `at`, where `input` must already be.
     pub(super) fn new(path: &Path, input: Input, options: &ReadOptions, at: Mark) -> Self {
@@ -55,7 +49,7 @@ impl LineReader {
             chunk_bytes: options.chunk_bytes,
             max_row_bytes: options.max_row_bytes,
             blank_lines: options.blank_lines,
-            buffer: BytesMut::new(),
+            buffer: Window::new(options.chunk_bytes),
             at,
             state: State::Reading,
             pending: Pending::new(path),
@@ -65,8 +59,8 @@ impl LineReader {
 
     /// Reads once and hands all that is complete to `pending`.
     fn advance(&mut self) {
-        let seen = self.buffer.len();
-        let filled = self.fill();
+        let seen = self.buffer.bytes().len();
+        let filled = self.buffer.fill(&mut self.input.reader, self.chunk_bytes);
         if self.at.offset == 0 && self.strip_mark(&filled) {
             return;
         }
@@ -78,13 +72,13 @@ impl LineReader {
             _ => seen.saturating_sub(BYTE_ORDER_MARK.len()),
         };
         // Only the new bytes can hold a line end, unless a mark or a long line was just dropped.
-        if let Some(end) = memchr::memrchr(b'\n', &self.buffer[seen..]) {
-            let lines = self.buffer.split_to(seen + end + 1).freeze();
+        if let Some(end) = memchr::memrchr(b'\n', &self.buffer.bytes()[seen..]) {
+            let lines = self.buffer.split_to(seen + end + 1);
             self.split(lines);
         }
         match filled {
             // One byte more: the last may be the carriage return of a line just short enough.
-            Filled::More if self.buffer.len() > self.max_row_bytes.saturating_add(1) => {
+            Filled::More if self.buffer.bytes().len() > self.max_row_bytes.saturating_add(1) => {
                 self.skip(0, 0);
             }
             Filled::More => {}
@@ -95,37 +89,21 @@ impl LineReader {
 
     /// Drops the byte order mark at the start of a file; `true` if it takes more bytes to tell.
     fn strip_mark(&mut self, filled: &Filled) -> bool {
-        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+        if self.buffer.bytes().starts_with(BYTE_ORDER_MARK) {
             self.buffer.advance(BYTE_ORDER_MARK.len());
             self.at.offset = BYTE_ORDER_MARK.len() as u64;
         }
-        let short = self.buffer.len() < BYTE_ORDER_MARK.len() && self.at.offset == 0;
-        short && matches!(filled, Filled::More) && BYTE_ORDER_MARK.starts_with(&self.buffer)
-    }
-
-    /// Appends up to `chunk_bytes` to the buffer.
-    fn fill(&mut self) -> Filled {
-        let start = self.buffer.len();
-        self.buffer.resize(start + self.chunk_bytes, 0);
-        let mut end = start;
-        let filled = loop {
-            match self.input.reader.read(&mut self.buffer[end..]) {
-                Ok(0) if end == self.buffer.len() => break Filled::More,
-                Ok(0) => break Filled::End,
-                Ok(n_bytes) => end += n_bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Filled::Broken(error),
-            }
-        };
-        self.buffer.truncate(end);
-        filled
+        let bytes = self.buffer.bytes();
+        let short = bytes.len() < BYTE_ORDER_MARK.len() && self.at.offset == 0;
+        short && matches!(filled, Filled::More) && BYTE_ORDER_MARK.starts_with(bytes)
     }
 
     /// Drops the buffer up to the end of a line that is too long.
     fn skip(&mut self, n_bytes: u64, last: u8) {
-        let found = memchr::memchr(b'\n', &self.buffer);
-        let end = found.unwrap_or(self.buffer.len());
-        let last = self.buffer[..end].last().copied().unwrap_or(last);
+        let bytes = self.buffer.bytes();
+        let found = memchr::memchr(b'\n', bytes);
+        let end = found.unwrap_or(bytes.len());
+        let last = bytes[..end].last().copied().unwrap_or(last);
         let n_bytes = n_bytes + end as u64;
         self.state = State::Skipping { n_bytes, last };
         if found.is_some() {
@@ -150,8 +128,8 @@ impl LineReader {
     fn end(&mut self) {
         if let State::Skipping { n_bytes, last } = self.state {
             self.end_skipped(n_bytes, last, 0);
-        } else if !self.buffer.is_empty() {
-            let lines = self.buffer.split().freeze();
+        } else if !self.buffer.bytes().is_empty() {
+            let lines = self.buffer.split_to(self.buffer.bytes().len());
             self.split(lines);
         }
         self.state = State::Ended;
@@ -246,15 +224,11 @@ fn is_blank(line: &[u8]) -> bool {
 
 impl ChunkReader for LineReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            if let State::Ended = self.state {
-                return None;
-            }
-            self.advance();
-        }
+        next_item(
+            self,
+            |reader| &mut reader.pending,
+            |reader| (!matches!(reader.state, State::Ended)).then(|| reader.advance()),
+        )
     }
 
     fn mark(&self) -> Mark {

@@ -30,6 +30,7 @@ mod source;
 mod tar_file;
 #[cfg(test)]
 mod tests;
+mod window;
 mod write;
 
 pub use options::{BlankLines, RangeValue, ReadOptions, RowFilterRange};

@@ -17,7 +17,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::{ChunkReader as PageSource, Length};
 
 use super::columns::{damage, project, unreadable, walled};
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::{check_range, outside};
 use super::{ChunkReader, Mark, RangeRead, ReadOptions, prune};
 use crate::error::DatasetError;
@@ -193,12 +193,7 @@ impl ParquetReader {
 
 impl ChunkReader for ParquetReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            self.advance()?;
-        }
+        next_item(self, |reader| &mut reader.pending, Self::advance)
     }
 
     fn mark(&self) -> Mark {

@@ -47,3 +47,18 @@ impl Pending {
         &self.file
     }
 }
+
+/// What a reader has pending, or what reading on brings. `advance` reads on once, and says `None`
+/// where nothing is left to read.
+pub(super) fn next_item<R>(
+    reader: &mut R,
+    pending: fn(&mut R) -> &mut Pending,
+    advance: fn(&mut R) -> Option<()>,
+) -> Option<Result<Chunk, DatasetError>> {
+    loop {
+        if let Some(item) = pending(reader).pop() {
+            return Some(item);
+        }
+        advance(reader)?;
+    }
+}

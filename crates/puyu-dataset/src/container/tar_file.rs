@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::pending::Pending;
+use super::pending::{Pending, next_item};
 use super::source::{Broken, Input};
 use super::{ChunkReader, Compression, Mark, ReadOptions};
 use crate::error::DatasetError;
@@ -265,15 +265,11 @@ impl TarReader {
 
 impl ChunkReader for TarReader {
     fn next_chunk(&mut self) -> Option<Result<Chunk, DatasetError>> {
-        loop {
-            if let Some(item) = self.pending.pop() {
-                return Some(item);
-            }
-            if self.ended {
-                return None;
-            }
-            self.advance();
-        }
+        next_item(
+            self,
+            |reader| &mut reader.pending,
+            |reader| (!reader.ended).then(|| reader.advance()),
+        )
     }
 
     fn mark(&self) -> Mark {
