@@ -117,7 +117,7 @@ fn files_and_threads() -> Vec<Case> {
     names
         .flat_map(|name| {
             let name = name.to_string_lossy().into_owned();
-            [1, 2].map(|threads| Case { name: name.clone(), threads })
+            [0, 1, 2].map(|threads| Case { name: name.clone(), threads })
         })
         .collect()
 }

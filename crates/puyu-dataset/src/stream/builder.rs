@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::bounded;
 
-use super::decode::{self, KeepText};
+use super::decode::{Decode, KeepText};
 use super::duplicates::Seen;
-use super::lane::{Event, Lane, Opener};
+use super::lane::{Lane, Opener, Room};
 use super::quarantine::Quarantine;
+use super::source::{Caller, Source};
 use super::threads::Threads;
 use super::{IdOf, Policy, ReadReport, RecordStream, StreamOptions, StreamPosition, discover};
 use crate::container;
@@ -107,17 +108,16 @@ impl<R: Record> StreamBuilder<R> {
         };
         let files: Arc<[PathBuf]> = files.into();
         let start = Start { options: &self.options, files: files.clone(), place: &place, opener };
-        let (threads, lanes) = start.threads::<R>(keep)?;
+        let (threads, source) = start.source::<R>(keep)?;
         Ok(RecordStream {
             files,
             policy: self.options.policy,
             ids: self.id_of.map(|id_of| (id_of, Seen::default())),
             quarantine,
             report: ReadReport::default(),
-            first_file: place.file,
             begin: (place != position).then_some(position),
             place,
-            lanes,
+            source,
             current: None,
             threads,
             is_over: false,
@@ -125,10 +125,7 @@ impl<R: Record> StreamBuilder<R> {
     }
 }
 
-/// The receiving ends of the lanes, in turn.
-type Lanes<R> = Vec<Receiver<Event<R>>>;
-
-/// What the threads need to start.
+/// What a source needs to start.
 struct Start<'a> {
     options: &'a StreamOptions,
     files: Arc<[PathBuf]>,
@@ -137,15 +134,34 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    fn threads<R: Record>(self, keep: KeepText) -> Result<(Threads, Lanes<R>), DatasetError> {
+    fn source<R: Record>(self, keep: KeepText) -> Result<(Threads, Source<R>), DatasetError> {
         let mut threads = Threads::default();
+        let decode = Decode { keep, is_cancelled: threads.is_cancelled.clone() };
+        let source = match self.options.threads {
+            0 => Source::Caller(Caller {
+                opener: self.opener.clone(),
+                files: self.files.clone(),
+                room: self.room(&mut threads),
+                decode,
+                begin: self.place.mark,
+                open: None,
+            }),
+            _ => self.lanes(&mut threads, &decode)?,
+        };
+        Ok((threads, source))
+    }
+
+    fn lanes<R: Record>(
+        self,
+        threads: &mut Threads,
+        decode: &Decode,
+    ) -> Result<Source<R>, DatasetError> {
         let (jobs, jobs_to_do) = bounded(QUEUE);
         for _ in 0..self.options.threads {
-            let (jobs, is_cancelled) = (jobs_to_do.clone(), threads.is_cancelled.clone());
-            threads.spawn("puyu-decode", move || decode::run::<R>(&jobs, keep, &is_cancelled))?;
+            let (jobs, decode) = (jobs_to_do.clone(), decode.clone());
+            threads.spawn("puyu-decode", move || decode.run::<R>(&jobs))?;
         }
         let n_lanes = self.options.n_lanes(self.files.len());
-        let share = self.options.share_bytes(self.files.len());
         let mut lanes = Vec::new();
         for number in 0..n_lanes {
             let (events, receiver) = bounded(QUEUE);
@@ -155,14 +171,20 @@ impl Start<'_> {
                 files: self.files.clone(),
                 numbers: (first..self.files.len()).step_by(n_lanes).collect(),
                 begin: if number == 0 { self.place.mark } else { Default::default() },
-                budget: threads.budget(share),
+                room: self.room(threads),
                 jobs: jobs.clone(),
                 events,
-                expected_bytes: (self.options.read.chunk_bytes as u64 * 2).min(share / 2),
             };
             threads.spawn("puyu-read", move || lane.run())?;
             lanes.push(receiver);
         }
-        Ok((threads, lanes))
+        Ok(Source::Lanes { first_file: self.place.file, lanes })
+    }
+
+    /// The memory of one lane.
+    fn room(&self, threads: &mut Threads) -> Room {
+        let share = self.options.share_bytes(self.files.len());
+        let expected_bytes = (self.options.read.chunk_bytes as u64 * 2).min(share / 2);
+        Room { budget: threads.budget(share), expected_bytes }
     }
 }

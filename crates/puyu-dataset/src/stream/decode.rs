@@ -50,23 +50,30 @@ pub(super) enum KeepText {
     All,
 }
 
-/// Decodes until there are no more jobs. Once `is_cancelled`, only empties the queue.
-pub(super) fn run<R: Record>(
-    jobs: &Receiver<Job<R>>,
-    keep: KeepText,
-    is_cancelled: &Arc<AtomicBool>,
-) {
-    for Job { chunk, permit, reply } in jobs {
-        if is_cancelled.load(Ordering::Relaxed) {
-            continue;
+/// How chunks are decoded.
+#[derive(Clone)]
+pub(super) struct Decode {
+    pub(super) keep: KeepText,
+    pub(super) is_cancelled: Arc<AtomicBool>,
+}
+
+impl Decode {
+    /// Decodes until there are no more jobs. Once cancelled, only empties the queue.
+    pub(super) fn run<R: Record>(&self, jobs: &Receiver<Job<R>>) {
+        for Job { chunk, permit, reply } in jobs {
+            if self.is_cancelled.load(Ordering::Relaxed) {
+                continue;
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.chunk(chunk, permit)));
+            // Nobody waits for it any more only if the stream is gone.
+            let _ = reply.send(outcome.map_err(|panic| panic_message(&*panic)));
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| rows(&chunk, keep, is_cancelled)));
-        let decoded = match outcome {
-            Ok(rows) => Ok(decoded(chunk, permit, rows, keep)),
-            Err(panic) => Err(panic_message(&*panic)),
-        };
-        // Nobody waits for it any more only if the stream is gone.
-        let _ = reply.send(decoded);
+    }
+
+    /// Decodes the rows of a chunk.
+    pub(super) fn chunk<R: Record>(&self, chunk: Chunk, permit: Permit) -> Decoded<R> {
+        let rows = rows(&chunk, self.keep, &self.is_cancelled);
+        decoded(chunk, permit, rows, self.keep)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::Array;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::budget::Budget;
+use super::budget::{Budget, Permit};
 use super::decode::{Decoded, Job};
 use crate::container::{ChunkReader, Mark};
 use crate::error::DatasetError;
@@ -43,11 +43,9 @@ pub(super) struct Lane<R> {
     /// The numbers of the files to read, and where to begin in the first.
     pub(super) numbers: Vec<usize>,
     pub(super) begin: Mark,
-    pub(super) budget: Arc<Budget>,
+    pub(super) room: Room,
     pub(super) jobs: Sender<Job<R>>,
     pub(super) events: Sender<Event<R>>,
-    /// What the next chunk is expected to cost, in bytes.
-    pub(super) expected_bytes: u64,
 }
 
 impl<R> Lane<R> {
@@ -70,38 +68,83 @@ impl<R> Lane<R> {
 
     /// Reads one file. `None` if the stream is gone.
     fn read(&mut self, number: usize, mark: Mark) -> Option<()> {
-        let path = &self.files[number];
-        let mut reader = match (self.opener)(path, mark) {
-            Ok(reader) => reader,
+        let mut file = match OpenFile::open(&*self.opener, &self.files[number], mark) {
+            Ok(file) => file,
             Err(error) => return self.say(Event::Failed(error)),
         };
         loop {
-            // Room first, then rows: what is being read counts too.
-            let mut permit = self.budget.acquire(self.expected_bytes)?;
-            let mark = reader.mark();
-            let chunk = match reader.next_chunk() {
-                None => return self.say(Event::End),
-                Some(Ok(chunk)) => chunk,
-                Some(Err(DatasetError::BadRow(row))) => {
-                    self.say(Event::Bad { mark, row })?;
-                    continue;
+            match file.next(&mut self.room, decoded_bytes::<R>)? {
+                Piece::Chunk { mark, chunk, permit } => {
+                    let (reply, rows) = bounded(1);
+                    self.say(Event::Chunk { mark, rows })?;
+                    self.jobs.send(Job { chunk, permit, reply }).ok()?;
                 }
-                Some(Err(error)) => return self.say(Event::Failed(error)),
-            };
-            let bytes = raw_bytes(&chunk).saturating_add(decoded_bytes::<R>(&chunk));
-            if bytes > self.budget.limit() {
-                return self.say(Event::Failed(too_large(&chunk, bytes, self.budget.limit())));
+                Piece::Bad { mark, row } => self.say(Event::Bad { mark, row })?,
+                Piece::Failed(error) => return self.say(Event::Failed(error)),
+                Piece::End => return self.say(Event::End),
             }
-            permit.resize(bytes)?;
-            self.expected_bytes = bytes.min(self.budget.limit() / 2);
-            let (reply, rows) = bounded(1);
-            self.say(Event::Chunk { mark, rows })?;
-            self.jobs.send(Job { chunk, permit, reply }).ok()?;
         }
     }
 
     fn say(&self, event: Event<R>) -> Option<()> {
         self.events.send(event).ok()
+    }
+}
+
+/// The memory for what is read.
+pub(super) struct Room {
+    pub(super) budget: Arc<Budget>,
+    /// What the next chunk is expected to cost, in bytes.
+    pub(super) expected_bytes: u64,
+}
+
+/// A file being read.
+pub(super) struct OpenFile {
+    reader: Box<dyn ChunkReader>,
+}
+
+/// What is next in a file.
+pub(super) enum Piece {
+    /// Rows to decode, with the memory that they take.
+    Chunk { mark: Mark, chunk: Chunk, permit: Permit },
+    /// A row that has no bytes to decode.
+    Bad { mark: Mark, row: Box<BadRow> },
+    /// The file is over before its end.
+    Failed(DatasetError),
+    /// The file is over.
+    End,
+}
+
+impl OpenFile {
+    pub(super) fn open(opener: &Opener, path: &Path, mark: Mark) -> Result<Self, DatasetError> {
+        opener(path, mark).map(|reader| Self { reader })
+    }
+
+    /// Waits for room and reads on. `None` if the stream is gone.
+    ///
+    /// `decoded_bytes` estimates what the rows of a chunk take once they are decoded.
+    pub(super) fn next(
+        &mut self,
+        room: &mut Room,
+        decoded_bytes: fn(&Chunk) -> u64,
+    ) -> Option<Piece> {
+        // Room first, then rows: what is being read counts too.
+        let mut permit = room.budget.acquire(room.expected_bytes)?;
+        let mark = self.reader.mark();
+        let chunk = match self.reader.next_chunk() {
+            None => return Some(Piece::End),
+            Some(Ok(chunk)) => chunk,
+            Some(Err(DatasetError::BadRow(row))) => return Some(Piece::Bad { mark, row }),
+            Some(Err(error)) => return Some(Piece::Failed(error)),
+        };
+        let bytes = raw_bytes(&chunk).saturating_add(decoded_bytes(&chunk));
+        let limit = room.budget.limit();
+        if bytes > limit {
+            return Some(Piece::Failed(too_large(&chunk, bytes, limit)));
+        }
+        permit.resize(bytes)?;
+        room.expected_bytes = bytes.min(limit / 2);
+        Some(Piece::Chunk { mark, chunk, permit })
     }
 }
 

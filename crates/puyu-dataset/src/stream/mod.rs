@@ -1,8 +1,8 @@
 //! Typed streaming of many files within a stated amount of memory.
 //!
 //! [`discover`] turns files, folders and patterns into a list; [`RecordStream`] reads it. Threads
-//! read ahead and decode in parallel; rows come in the order of the files and of their rows,
-//! whatever the number of threads. A [`Policy`] says what happens to rows that cannot be read, a
+//! read ahead and decode in parallel, or the caller's thread does all of it; rows come in the order
+//! of the files and of their rows, whatever the number of threads. A [`Policy`] says what happens to rows that cannot be read, a
 //! [`ReadReport`] counts them, and a [`StreamPosition`] lets a later stream go on.
 
 mod budget;
@@ -15,6 +15,7 @@ mod options;
 mod position;
 mod quarantine;
 mod report;
+mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -24,8 +25,6 @@ mod threads;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
-
 pub use builder::StreamBuilder;
 pub use discover::{Discovery, discover};
 pub use options::{Policy, StreamOptions};
@@ -34,8 +33,8 @@ pub use report::{FileReport, ReadReport};
 
 use self::decode::{Decoded, Misfit};
 use self::duplicates::Seen;
-use self::lane::Event;
 use self::quarantine::{Quarantine, Raw};
+use self::source::{Next, Source};
 use self::threads::Threads;
 use crate::container::Mark;
 use crate::error::DatasetError;
@@ -94,9 +93,7 @@ pub struct RecordStream<R: Record> {
     place: StreamPosition,
     /// Rows before this place are passed over.
     begin: Option<StreamPosition>,
-    /// The first file read; file `f` comes from lane `(f - first) % n_lanes`.
-    first_file: usize,
-    lanes: Vec<Receiver<Event<R>>>,
+    source: Source<R>,
     current: Option<Current<R>>,
     threads: Threads,
     is_over: bool,
@@ -230,21 +227,15 @@ impl<R: Record> RecordStream<R> {
         if self.report.by_file.last().is_none_or(|file| file.path != *path) {
             self.report.begin_file(path.clone());
         }
-        let lane = (self.place.file - self.first_file) % self.lanes.len();
-        match self.lanes[lane].recv() {
-            Ok(Event::Chunk { mark, rows }) => match rows.recv() {
-                Ok(Ok(decoded)) => {
-                    self.begin_chunk(mark, decoded);
-                    None
-                }
-                Ok(Err(panic)) => Some(Err(self.died(&panic))),
-                Err(_) => Some(Err(self.died("a decoding thread is gone"))),
-            },
-            Ok(Event::Bad { mark, row }) => self.bad_row(mark, *row),
-            Ok(Event::Failed(error)) => self.file_failed(error),
-            Ok(Event::End) => self.file_ended(),
-            Ok(Event::Died(panic)) => Some(Err(self.died(&panic))),
-            Err(_) => Some(Err(self.died("a reading thread is gone"))),
+        match self.source.next(self.place.file) {
+            Next::Chunk { mark, decoded } => {
+                self.begin_chunk(mark, decoded);
+                None
+            }
+            Next::Bad { mark, row } => self.bad_row(mark, *row),
+            Next::Failed(error) => self.file_failed(error),
+            Next::End => self.file_ended(),
+            Next::Died(reason) => Some(Err(self.died(&reason))),
         }
     }
 
@@ -297,7 +288,7 @@ impl<R: Record> RecordStream<R> {
     fn died(&mut self, reason: &str) -> DatasetError {
         self.stop();
         let path = self.files.get(self.place.file).cloned().unwrap_or_default();
-        let reason = format!("a thread of the stream ended early: {reason}");
+        let reason = format!("the stream ended early: {reason}");
         DatasetError::io("read", path)(std::io::Error::other(reason))
     }
 
@@ -311,7 +302,7 @@ impl<R: Record> RecordStream<R> {
     fn stop(&mut self) {
         self.is_over = true;
         self.current = None;
-        self.lanes.clear();
+        self.source = Source::Closed;
         self.threads.stop();
     }
 }

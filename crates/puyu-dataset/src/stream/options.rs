@@ -34,6 +34,9 @@ pub struct StreamOptions {
     pub policy: Policy,
     /// Threads that decode. As many again may read. The order of the rows does not depend on it.
     /// The default is what the machine has, at most 8: beyond that the disk is the limit.
+    ///
+    /// With 0 nothing is started: the caller's thread reads and decodes when rows are asked for.
+    /// That takes the least processor time for a row, and is for a host that has threads of its own.
     pub threads: usize,
     /// Bytes of rows in flight, raw and decoded together, read-ahead included. 128 MiB: deep enough
     /// to hide a disk's latency, and with the program itself below 256 MiB.
@@ -101,10 +104,10 @@ impl StreamOptions {
     ///
     /// [`DatasetError::Option`] naming the first that does not.
     pub fn validate(&self) -> Result<(), DatasetError> {
-        if self.threads == 0 || self.threads > Self::MOST_THREADS {
+        if self.threads > Self::MOST_THREADS {
             return Err(DatasetError::Option {
                 option: "threads",
-                expected: format!("1 to {}", Self::MOST_THREADS),
+                expected: format!("at most {}", Self::MOST_THREADS),
                 found: self.threads.to_string(),
             });
         }
