@@ -27,6 +27,7 @@ pub mod media;
 pub mod mix;
 pub mod order;
 pub mod pack;
+mod prehashed;
 pub mod record;
 pub mod report;
 pub mod row;
