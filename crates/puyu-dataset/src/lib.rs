@@ -31,6 +31,7 @@ mod prehashed;
 pub mod record;
 pub mod report;
 pub mod row;
+mod script;
 #[cfg(feature = "datafusion")]
 pub mod sql;
 #[cfg(feature = "object-store")]

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::ngrams::{NgramCounter, Word};
 use super::statistics::Statistics;
 use crate::prehashed::PrehashedSet;
+use crate::script::is_han;
 
 /// Words beyond these are counted but not compared: they bound the memory of one document to about
 /// 1.4 GiB, and no text of that length is a document.
@@ -346,9 +347,8 @@ const ASCII: [Class; 128] = {
 fn class_of(c: char) -> Class {
     match c as u32 {
         code @ 0..=0x7F => ASCII[code as usize],
-        0x4E00..=0x9FFF | 0x3400..=0x4DBF | 0x3007 | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF => {
-            Class::Han
-        }
+        // With the zero of written numbers, `〇`.
+        code if is_han(code) || code == 0x3007 => Class::Han,
         0x3040..=0x30FF | 0x31F0..=0x31FF | 0xFF66..=0xFF9F => Class::Kana,
         0x3000 | 0xA0 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F => Class::Space,
         0x3001..=0x3003
