@@ -16,6 +16,7 @@
 //! - [`error`], [`fault`], [`row`]: what can go wrong, and the contracts between the others
 #![deny(unsafe_code)]
 
+mod atomic;
 pub mod clean;
 pub mod container;
 pub mod dedup;
