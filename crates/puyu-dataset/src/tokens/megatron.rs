@@ -188,7 +188,7 @@ impl MegatronReader {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::Container`] for an id that is negative or above 2^32.
+    /// [`DatasetError::Container`] for an id that is negative or has more than 32 bits.
     ///
     /// # Panics
     ///

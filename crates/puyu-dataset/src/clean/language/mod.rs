@@ -206,7 +206,8 @@ fn script_code(script: Script) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LanguageFilter {
-    /// ISO 639-3 codes that stay, `cmn` and `eng`. An empty list keeps all and only labels.
+    /// ISO 639-3 codes that stay; `cmn` and `eng` by default. An empty list keeps all documents and
+    /// only notes their language.
     pub keep: Vec<String>,
     /// The least confidence (0.5): below it a page is mixed or has hardly any text.
     pub min_confidence: f64,
