@@ -102,7 +102,7 @@ pub(crate) const HF_TEMPLATE: &str = "{{ bos_token }}{% for message in messages 
     + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/// A tokenizer of the same words, that Hugging Face would cut at four ids.
+/// A `tokenizer.json` of the same words, whose own settings would cut every text after four ids.
 pub(crate) fn tiny_json() -> Value {
     let pieces = ["▁", "h", "e", "l", "o", "你", "好", "\n", "ll", "he", "llo", "hello", "你好"];
     let merges = ["l l", "h e", "ll o", "he llo", "你 好"];
