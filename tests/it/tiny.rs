@@ -30,50 +30,8 @@ pub(crate) fn write_tokenizer(folder: &Path) {
     std::fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
 }
 
-/// A `tokenizer.json` in InternLM2's style: every byte has a piece, some characters and words too.
-///
-/// Fewer than the 384 ids of the tiny shape.
+/// Every byte has a piece, some characters and words too. Fewer than the 384 ids of the tiny shape.
 pub(crate) fn tokenizer_json() -> Value {
-    let mut pieces: Vec<String> = ["<unk>", "<s>", "</s>"].map(String::from).to_vec();
-    pieces.extend((0..=u8::MAX).map(|byte| format!("<0x{byte:02X}>")));
-    pieces.extend(["▁", "\n", "h", "i", "你", "好", "hi", "你好"].map(String::from));
-    let n_pieces = pieces.len();
-    let vocabulary: serde_json::Map<String, Value> =
-        pieces.into_iter().enumerate().map(|(id, piece)| (piece, id.into())).collect();
-    let special = [
-        (0, "<unk>"),
-        (1, "<s>"),
-        (2, "</s>"),
-        (n_pieces, "<|im_start|>"),
-        (n_pieces + 1, "<|im_end|>"),
-    ];
-    let special = special.map(|(id, content)| {
-        json!({
-            "id": id, "content": content, "single_word": false, "lstrip": false,
-            "rstrip": false, "normalized": false, "special": true
-        })
-    });
-    json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": special,
-        "normalizer": { "type": "Replace", "pattern": { "String": " " }, "content": "▁" },
-        "pre_tokenizer": null,
-        "post_processor": null,
-        "decoder": {
-            "type": "Sequence",
-            "decoders": [
-                { "type": "Replace", "pattern": { "String": "▁" }, "content": " " },
-                { "type": "ByteFallback" },
-                { "type": "Fuse" }
-            ]
-        },
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": "<unk>",
-            "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": true, "ignore_merges": false,
-            "vocab": vocabulary, "merges": ["h i", "你 好"]
-        }
-    })
+    let pieces = ["▁", "\n", "h", "i", "你", "好", "hi", "你好"];
+    puyu_testkit::tokenizer_json(&pieces, &["h i", "你 好"], &["<|im_start|>", "<|im_end|>"])
 }

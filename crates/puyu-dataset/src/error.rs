@@ -144,6 +144,18 @@ impl DatasetError {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { action, path, source }
     }
+
+    /// The message and those of all causes, on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
 }
 
 impl From<BadRow> for DatasetError {

@@ -16,6 +16,7 @@
 //! - [`error`], [`fault`], [`row`]: what can go wrong, and the contracts between the others
 #![deny(unsafe_code)]
 
+mod atomic;
 pub mod clean;
 pub mod container;
 pub mod dedup;
@@ -27,9 +28,11 @@ pub mod media;
 pub mod mix;
 pub mod order;
 pub mod pack;
+mod prehashed;
 pub mod record;
 pub mod report;
 pub mod row;
+mod script;
 #[cfg(feature = "datafusion")]
 pub mod sql;
 #[cfg(feature = "object-store")]

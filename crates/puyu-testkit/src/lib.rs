@@ -6,6 +6,7 @@ mod golden;
 mod random;
 mod scripted;
 mod shared;
+mod tokenizer;
 
 pub use closeness::{Tolerance, assert_close};
 pub use golden::{Golden, golden_json};
@@ -13,3 +14,4 @@ pub use random::{random_f32, random_normal, random_tokens};
 pub use scripted::{BEGIN, END, Reply, ScriptedModel, VOCAB_SIZE};
 pub use shared::shared;
 pub use tempfile::TempDir;
+pub use tokenizer::{FIRST_PIECE, tokenizer_json};

@@ -47,7 +47,7 @@ pub(crate) fn bytes_of(model: &ModelProto) -> Vec<u8> {
 }
 
 /// First id after the bytes.
-pub(crate) const FIRST: u32 = 259;
+pub(crate) const FIRST: u32 = puyu_testkit::FIRST_PIECE;
 
 /// Some English, some Chinese and InternLM2's chat tokens as added tokens over unused names.
 pub(crate) fn tiny_model() -> ModelProto {
@@ -102,51 +102,15 @@ pub(crate) const HF_TEMPLATE: &str = "{{ bos_token }}{% for message in messages 
     + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/// A `tokenizer.json` in the style of InternLM2: spaces as U+2581, BPE with byte fallback.
+/// A `tokenizer.json` of the same words, whose own settings would cut every text after four ids.
 pub(crate) fn tiny_json() -> Value {
-    let mut vocabulary = serde_json::Map::new();
-    let mut names = vec!["<unk>".to_owned(), "<s>".to_owned(), "</s>".to_owned()];
-    names.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
-    names.extend(
-        ["▁", "h", "e", "l", "o", "你", "好", "\n", "ll", "he", "llo", "hello", "你好"]
-            .map(String::from),
-    );
-    for (id, name) in names.into_iter().enumerate() {
-        vocabulary.insert(name, id.into());
-    }
-    let added = |id: u32, content: &str| {
-        json!({
-            "id": id, "content": content, "single_word": false, "lstrip": false,
-            "rstrip": false, "normalized": false, "special": true,
-        })
-    };
-    json!({
-        "version": "1.0",
-        "truncation": { "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 },
-        "padding": null,
-        "added_tokens": [
-            added(0, "<unk>"), added(1, "<s>"), added(2, "</s>"),
-            added(272, "<|im_start|>"), added(273, "<|im_end|>"),
-        ],
-        "normalizer": { "type": "Replace", "pattern": { "String": " " }, "content": "▁" },
-        "pre_tokenizer": null,
-        "post_processor": null,
-        "decoder": {
-            "type": "Sequence",
-            "decoders": [
-                { "type": "Replace", "pattern": { "String": "▁" }, "content": " " },
-                { "type": "ByteFallback" },
-                { "type": "Fuse" },
-            ],
-        },
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": "<unk>",
-            "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": true, "ignore_merges": false,
-            "vocab": vocabulary,
-            "merges": ["l l", "h e", "ll o", "he llo", "你 好"],
-        },
-    })
+    let pieces = ["▁", "h", "e", "l", "o", "你", "好", "\n", "ll", "he", "llo", "hello", "你好"];
+    let merges = ["l l", "h e", "ll o", "he llo", "你 好"];
+    let mut json = puyu_testkit::tokenizer_json(&pieces, &merges, &["<|im_start|>", "<|im_end|>"]);
+    json["truncation"] = json!({
+        "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0,
+    });
+    json
 }
 
 pub(crate) fn tiny_hugging_face() -> Tokenizer {

@@ -92,7 +92,7 @@ impl KeywordClassifier {
     }
 }
 
-/// Latin words end at word boundaries; `casino` is not in `occasinoal`, but `博彩` is in `博彩业`.
+/// Latin words end at word boundaries; `art` is not in `party`, but `博彩` is in `博彩业`.
 fn word(word: &str) -> String {
     let word = word.trim();
     let edge =

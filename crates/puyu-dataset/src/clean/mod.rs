@@ -3,7 +3,8 @@
 //! Web pages become Markdown ([`HtmlOptions`]), the language is told ([`detect_language`]),
 //! heuristics judge ([`RuleOptions`]), repeated lines go ([`LineDeduper`]), personal data is found
 //! ([`PiiOptions`]), classifiers score ([`Classifier`]), and a [`Pipeline`] runs them in order and
-//! reports what each kept. Deduplication across documents beyond lines is in `dedup`.
+//! reports what each kept. Deduplication across documents beyond lines is in
+//! [`dedup`](crate::dedup).
 
 mod classifier;
 mod html;

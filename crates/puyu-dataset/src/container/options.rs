@@ -14,7 +14,7 @@ pub struct ReadOptions {
     /// The largest row, in bytes; a larger one is a fault of kind `size` and is not held in memory.
     /// 64 MiB: the longest books are near 10 MiB.
     pub max_row_bytes: usize,
-    /// The largest number of rows in a chunk of a columnar file.
+    /// The largest number of rows in a chunk of a columnar file. 1024: some megabytes of documents.
     pub batch_rows: usize,
     /// The root columns to decode from columnar files; `None` for all.
     pub columns: Option<Vec<String>>,
@@ -22,13 +22,14 @@ pub struct ReadOptions {
     pub rows_in_range: Option<RowFilterRange>,
     /// What a blank line is.
     pub blank_lines: BlankLines,
-    /// The largest JSON document (not JSON lines) that is read, in bytes, uncompressed. It has to
-    /// fit into memory where it is compressed.
+    /// The largest JSON document (not JSON lines) that is read, in bytes, uncompressed. 1 GiB,
+    /// because a compressed one has to fit into memory.
     pub max_document_bytes: u64,
     /// How many bytes may come out of one compressed byte, once 64 MiB came out. Beyond it the file
     /// counts as a decompression bomb. 1000: the most that gzip can do is 1032; text reaches 50.
     pub max_expansion: u64,
-    /// The largest block of an Arrow file or stream, in bytes, uncompressed.
+    /// The largest block of an Arrow file or stream, in bytes, uncompressed. 1 GiB: a block is
+    /// held as a whole, and writers make them of some megabytes.
     pub max_block_bytes: u64,
 }
 

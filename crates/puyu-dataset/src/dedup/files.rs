@@ -3,13 +3,13 @@
 //! Little-endian: magic (8 bytes), blake3 fingerprint of what must agree (32), records (8), four
 //! numbers of the owner (32), xxh3 of the header so far (8).
 
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::atomic::AtomicFile;
 use crate::error::DatasetError;
 
 const HEADER_BYTES: usize = 88;
@@ -22,45 +22,33 @@ pub(super) struct Layout {
     pub(super) record_bytes: usize,
 }
 
-/// A file that appears under its name only when it is complete.
-pub(super) struct AtomicFile {
+/// Writes a file of records, which appears under its name only when it is complete.
+pub(super) struct RecordFile {
     path: PathBuf,
     layout: Layout,
-    file: BufWriter<NamedTempFile>,
+    file: AtomicFile,
     bytes: u64,
 }
 
-impl AtomicFile {
+impl RecordFile {
     pub(super) fn create(path: &Path, layout: Layout) -> Result<Self, DatasetError> {
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let file = NamedTempFile::new_in(folder).map_err(DatasetError::io("write", path))?;
-        let mut file = Self { path: path.to_owned(), layout, file: BufWriter::new(file), bytes: 0 };
-        file.write(&[0; HEADER_BYTES])?;
-        file.bytes = 0;
-        Ok(file)
+        let mut file = AtomicFile::create(path)?;
+        file.append(&[0; HEADER_BYTES])?;
+        Ok(Self { path: path.to_owned(), layout, file, bytes: 0 })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), DatasetError> {
         self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(DatasetError::io("write", &self.path))
+        self.file.append(bytes)
     }
 
     /// Writes the header, flushes to the disk and gives the file its name.
     pub(super) fn commit(self, fingerprint: [u8; 32], own: [u64; 4]) -> Result<(), DatasetError> {
-        let Self { path, layout, file, bytes } = self;
+        let Self { path, layout, mut file, bytes } = self;
         let header = header(layout, fingerprint, bytes / layout.record_bytes as u64, own);
-        let finish = || -> std::io::Result<()> {
-            let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&header)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        finish().map_err(DatasetError::io("write", &path))
+        file.rewind().map_err(DatasetError::io("write", &path))?;
+        file.append(&header)?;
+        file.commit()
     }
 }
 

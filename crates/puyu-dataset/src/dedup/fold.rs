@@ -10,6 +10,8 @@
 //!   beside an ideograph or kana: Chinese text re-wrapped or re-punctuated stays equal.
 //! - Everything else (letters of any script, digits, marks, symbols, emoji) stays.
 
+use crate::script::is_han;
+
 /// A folded character and where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Folded {
@@ -145,16 +147,8 @@ fn fold_other(character: char) -> u32 {
 /// of text and is written without spaces.
 #[inline]
 pub fn is_ideograph(code: u32) -> bool {
-    matches!(
-        code,
-        0x4e00..=0x9fff
-            | 0x3400..=0x4dbf
-            | 0x3005..=0x3007
-            | 0x3041..=0x30fa
-            | 0x30fc..=0x30ff
-            | 0xf900..=0xfaff
-            | 0x2_0000..=0x3_ffff
-    )
+    // Beside the characters: `々`, `〆` and `〇`; kana without the middle dot.
+    is_han(code) || matches!(code, 0x3005..=0x3007 | 0x3041..=0x30fa | 0x30fc..=0x30ff)
 }
 
 /// An odd constant with well spread bits: 2^64 divided by the golden ratio.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{AtomicFile, Layout, open_layout};
+use super::files::{Layout, RecordFile, open_layout};
 use super::union_find::UnionFind;
 use crate::error::DatasetError;
 
@@ -89,7 +89,7 @@ impl Clusters {
     ///
     /// [`DatasetError::Io`] if the file cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), DatasetError> {
-        let mut file = AtomicFile::create(path.as_ref(), LAYOUT)?;
+        let mut file = RecordFile::create(path.as_ref(), LAYOUT)?;
         for representative in &self.representatives {
             file.write(&representative.to_le_bytes())?;
         }

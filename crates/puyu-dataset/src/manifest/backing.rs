@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use tempfile::NamedTempFile;
 
 use super::rows::RowsOptions;
 use super::shard::Shard;
+use crate::atomic::AtomicFile;
 use crate::container::{Compression, Container, RangeRead};
 use crate::error::DatasetError;
 use crate::mapped;
@@ -102,12 +102,9 @@ impl Packed<'_> {
         let target = self.name_in(folder);
         if !target.exists() {
             std::fs::create_dir_all(folder).map_err(DatasetError::io("create", folder))?;
-            let mut file =
-                NamedTempFile::new_in(folder).map_err(DatasetError::io("write in", folder))?;
-            self.unpack(file.as_file_mut(), &target, self.most_bytes())?;
-            file.as_file().sync_all().map_err(DatasetError::io("write", &target))?;
-            file.persist(&target)
-                .map_err(|error| DatasetError::io("write", &target)(error.error))?;
+            let mut file = AtomicFile::create(&target)?;
+            self.unpack(&mut file, &target, self.most_bytes())?;
+            file.commit()?;
             tracing::info!(file = %self.path.display(), cache = %target.display(), "unpacked");
         }
         mapped::map(&target)

@@ -1,11 +1,11 @@
 //! The manifest as a file.
 
-use std::io::Write;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Shard};
+use crate::atomic::write_atomic;
 use crate::error::DatasetError;
 
 const FORMAT: &str = "puyu-manifest";
@@ -39,16 +39,9 @@ impl Manifest {
             root: self.root.to_string_lossy().into_owned(),
             shards: self.shards.clone(),
         };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)
-            .map_err(DatasetError::io("write in", folder))?;
         let text = serde_json::to_vec(&wire)
             .map_err(|error| DatasetError::io("write", path)(error.into()))?;
-        file.write_all(&text).map_err(DatasetError::io("write", path))?;
-        file.as_file().sync_all().map_err(DatasetError::io("write", path))?;
-        file.persist(path).map_err(|error| DatasetError::io("write", path)(error.error))?;
-        Ok(())
+        write_atomic(path, &[&text])
     }
 
     /// Reads what [`save`](Self::save) wrote. A relative root is relative to the working folder, as

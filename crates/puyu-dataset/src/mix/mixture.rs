@@ -41,8 +41,10 @@ pub struct MixState {
 /// The sequence of sources: endless, unless all sources that have a weight have a cap.
 ///
 /// Between two changes (of weights, or a source leaving at its cap) every source is, after any
-/// number of steps, less than one row away from its share. A source at its cap leaves, the shares
-/// of the others grow in proportion, and the departure is recorded.
+/// number of steps, less than one row away from its share; with
+/// [`Batching::Stratified`](super::Batching::Stratified) that is so of its count in each batch.
+/// A source at its cap leaves, the shares of the others grow in proportion, and the departure is
+/// recorded.
 ///
 /// # Examples
 ///

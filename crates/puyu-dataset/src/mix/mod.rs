@@ -1,8 +1,9 @@
 //! Mixtures of several sources, step by step and exact.
 //!
 //! A [`Mixture`] decides which source every global step takes its row from, so that after any
-//! number of steps each source is less than one row away from its share. Temperature, epoch caps,
-//! stratified batches and a schedule of weights are part of it, and its state is a few integers.
+//! number of steps each source is less than one row away from its share (or, if that is preferred,
+//! every batch has the same counts: [`Batching`]). Temperature, epoch caps and a schedule of weights
+//! are part of it, and its state is a few integers.
 //! [`MixedRows`] reads the rows: every consumer walks the same global sequence and takes its own
 //! turns, with the same progress and joining of states as in [`order`](crate::order).
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::apportion::WHOLE;
 use super::*;
 use crate::error::DatasetError;
-use crate::order::tests::{Dice, Numbers};
+use crate::order::tests::{Dice, Numbers, check_each_once};
 use crate::order::{Consumer, Consumers, Order};
 
 fn source(name: usize, n_rows: u64, weight: f64, max_epochs: Option<f64>) -> MixSource {
@@ -269,9 +269,7 @@ fn check_stops(straight: &[Row], worlds: &[Consumers], dice: &mut Dice, skew: u6
             progress = Some(serde_json::from_str(&merged).unwrap());
         }
     }
-    let lost = given.iter().filter(|&&count| count == 0).count();
-    let repeated = given.iter().filter(|&&count| count > 1).count();
-    assert_eq!((lost, repeated), (0, 0), "lost and repeated steps");
+    check_each_once(&given);
 }
 
 #[test]

@@ -49,6 +49,14 @@ impl Dice {
     }
 }
 
+/// `counts` says how often each row was given.
+#[track_caller]
+pub(crate) fn check_each_once(counts: &[u8]) {
+    let lost = counts.iter().filter(|&&count| count == 0).count();
+    let repeated = counts.iter().filter(|&&count| count > 1).count();
+    assert_eq!((lost, repeated), (0, 0), "lost and repeated rows");
+}
+
 fn key(seed: u64) -> [u8; 32] {
     *blake3::hash(&seed.to_le_bytes()).as_bytes()
 }
@@ -325,9 +333,7 @@ fn check_stops(worlds: &[Consumers], dice: &mut Dice, skew: u64) {
         assert_eq!(read.n_given(), given);
         progress = Some(read);
     }
-    let lost = counts.iter().filter(|&&count| count == 0).count();
-    let repeated = counts.iter().filter(|&&count| count > 1).count();
-    assert_eq!((lost, repeated), (0, 0), "lost and repeated rows");
+    check_each_once(&counts);
     assert_eq!(
         progress.unwrap().open,
         OpenSteps::all().after(Consumers::ONE, &[n_rows], n_rows).unwrap()

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::options::PackOptions;
 use super::plan::PackPlan;
 use super::report::PackReport;
+use crate::atomic::write_atomic;
 use crate::error::DatasetError;
 use crate::row::Fingerprint;
-use crate::tokens::{Words, damaged, le_bytes, write_atomic};
+use crate::tokens::{Words, damaged, le_bytes};
 
 const MAGIC: &[u8; 8] = b"PUYUPACK";
 /// Magic and length of the header.

@@ -1,8 +1,8 @@
 //! SQL over the files that this crate reads, through DataFusion.
 //!
 //! Every container can be a table: Parquet files through DataFusion's own reader (which skips
-//! columns and row groups), everything else through [`container`](crate::container), in batches of
-//! the same arrow. Files of one table are read side by side.
+//! columns and row groups), everything else through [`container`](crate::container), batch by
+//! batch. Files of one table are read side by side.
 
 mod table;
 #[cfg(test)]

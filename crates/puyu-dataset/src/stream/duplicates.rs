@@ -1,12 +1,11 @@
 //! Ids seen so far.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fault::{Fault, FaultKind, excerpt};
+use crate::prehashed::PrehashedMap;
 
 /// Remembers the ids of a stream by their xxh3 hash of 64 bits.
 ///
@@ -14,7 +13,7 @@ use crate::fault::{Fault, FaultKind, excerpt};
 /// 100 million for a million ids, 3 % for a billion.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    first: HashMap<u64, (u32, u64), BuildHasherDefault<AsIs>>,
+    first: PrehashedMap<(u32, u64)>,
 }
 
 impl Seen {
@@ -36,23 +35,5 @@ impl Seen {
                 Err(Fault::field(FaultKind::DuplicateId, "id", "an id of its own", found))
             }
         }
-    }
-}
-
-/// The keys are hashes already.
-#[derive(Debug, Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }

@@ -255,7 +255,7 @@ impl<R: Record> RecordStream<R> {
 
     fn file_failed(&mut self, error: DatasetError) -> Option<Result<(Location, R), DatasetError>> {
         let was_passed = self.begin.as_ref().is_some_and(|begin| self.place.file < begin.file);
-        self.report.failed(with_causes(&error));
+        self.report.failed(error.with_causes());
         self.next_file();
         if was_passed {
             return None;
@@ -340,16 +340,4 @@ impl<R: Record> std::fmt::Debug for RecordStream<R> {
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
-}
-
-/// An error and what caused it, on one line.
-fn with_causes(error: &DatasetError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -26,7 +26,7 @@ pub enum Policy {
     Quarantine(PathBuf),
 }
 
-/// How many files are streamed.
+/// How the rows of many files become one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamOptions {
@@ -41,8 +41,9 @@ pub struct StreamOptions {
     /// Bytes of rows in flight, raw and decoded together, read-ahead included. 128 MiB: deep enough
     /// to hide a disk's latency, and with the program itself below 256 MiB.
     ///
-    /// Rows above a sixth of it (or less, where several files are read at once) are faults of kind
-    /// `size`; see [`largest_row_bytes`](Self::largest_row_bytes).
+    /// The files that are read at once share it, at most one for each 32 MiB. Rows above a third of
+    /// a file's share are faults of kind `size`; see
+    /// [`largest_row_bytes`](Self::largest_row_bytes).
     pub memory_limit_bytes: u64,
     /// How files are read.
     pub read: ReadOptions,

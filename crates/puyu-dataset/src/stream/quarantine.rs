@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::atomic::{folder_of, sync_folder};
 use crate::error::DatasetError;
 use crate::fault::BadRow;
 use crate::row::RawRow;
@@ -125,6 +126,7 @@ impl Quarantine {
         self.file.sync_all().map_err(DatasetError::io("write", &self.partial))?;
         std::fs::rename(&self.partial, &self.target)
             .map_err(DatasetError::io("rename", &self.partial))?;
+        sync_folder(folder_of(&self.target))?;
         tracing::info!(rows = self.rows, file = %self.target.display(), "quarantine written");
         Ok(())
     }

@@ -174,7 +174,7 @@ fn check_death(item: Item, message: &str) {
     let mut stream = start(&files, options(Policy::Skip, 2), None);
     assert!(stream.next().unwrap().is_ok());
     let error = stream.next().unwrap().unwrap_err();
-    assert!(with_causes(&error).contains(message), "{}", with_causes(&error));
+    assert!(error.with_causes().contains(message), "{}", error.with_causes());
     assert!(stream.next().is_none());
 }
 

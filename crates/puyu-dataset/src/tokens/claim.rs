@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cache::TokenCache;
-use super::files::{create_once, damaged, read_bounded, to_json, with_suffix, write_atomic};
+use super::files::{damaged, read_bounded, to_json, with_suffix};
 use super::job::JobShard;
 use super::writer::CacheWriter;
+use crate::atomic::{create_once, write_atomic};
 use crate::error::DatasetError;
 
 /// A claim has about 100 bytes and its owner's name.

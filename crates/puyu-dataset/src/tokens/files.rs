@@ -1,4 +1,4 @@
-//! Files that are either whole or absent, and the errors about them.
+//! Bounded reading, hashed writing, and the errors about files.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use crate::error::DatasetError;
 
@@ -70,25 +69,6 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The folder a file lies in.
-pub(super) fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes renames inside of a folder last through a power cut.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), DatasetError> {
-    // Only Unix can open a folder as a file; elsewhere the system keeps renames by itself.
-    if cfg!(unix) {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(DatasetError::io("sync", folder))?;
-    }
-    Ok(())
-}
-
 /// Reads a file that cannot sensibly be larger than `limit` bytes.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DatasetError> {
     let file = File::open(path).map_err(DatasetError::io("open", path))?;
@@ -107,66 +87,6 @@ pub(super) fn map_exact(path: &Path, expected: Option<u64>) -> Result<Bytes, Dat
         Some(size) if size == bytes.len() as u64 => Ok(bytes),
         Some(size) => Err(damaged(path, "size in bytes", size, bytes.len())),
         None => Err(damaged(path, "size in bytes", "below 2^64", "more, by its header")),
-    }
-}
-
-/// A file in the making that has its place only once it is whole.
-pub(super) struct Draft {
-    target: PathBuf,
-    out: BufWriter<NamedTempFile>,
-}
-
-impl Draft {
-    /// Begins a file beside its target.
-    pub(super) fn create(target: &Path) -> Result<Self, DatasetError> {
-        let folder = parent(target);
-        let file = tempfile::Builder::new()
-            .prefix(".part-")
-            .tempfile_in(folder)
-            .map_err(DatasetError::io("create a file in", folder))?;
-        Ok(Self { target: target.to_owned(), out: BufWriter::with_capacity(1 << 18, file) })
-    }
-
-    /// Appends bytes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), DatasetError> {
-        self.out.write_all(bytes).map_err(DatasetError::io("write", &self.target))
-    }
-
-    /// Writes everything down and puts the file into its place.
-    pub(super) fn commit(self) -> Result<(), DatasetError> {
-        let Self { target, out } = self;
-        let file = out
-            .into_inner()
-            .map_err(|error| DatasetError::io("write", &target)(error.into_error()))?;
-        file.as_file().sync_all().map_err(DatasetError::io("sync", &target))?;
-        file.persist(&target)
-            .map_err(|error| DatasetError::io("rename to", &target)(error.error))?;
-        sync_folder(parent(&target))
-    }
-}
-
-/// Writes a small file so that it is either the old one or the new one, never a part.
-pub(crate) fn write_atomic(path: &Path, parts: &[&[u8]]) -> Result<(), DatasetError> {
-    let mut draft = Draft::create(path)?;
-    for part in parts {
-        draft.write(part)?;
-    }
-    draft.commit()
-}
-
-/// Creates a file with its content at once. `false` if it is there already.
-pub(super) fn create_once(path: &Path, content: &[u8]) -> Result<bool, DatasetError> {
-    let folder = parent(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(".part-")
-        .tempfile_in(folder)
-        .map_err(DatasetError::io("create a file in", folder))?;
-    file.write_all(content).map_err(DatasetError::io("write", path))?;
-    file.as_file().sync_all().map_err(DatasetError::io("sync", path))?;
-    match file.persist_noclobber(path) {
-        Ok(_) => sync_folder(folder).map(|()| true),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(DatasetError::io("create", path)(error.error)),
     }
 }
 

@@ -8,18 +8,6 @@ use puyu_testkit::TempDir;
 use super::*;
 use crate::error::DatasetError;
 
-/// An error and all of its causes, in one line.
-fn chain(error: &DatasetError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 fn write_intern_evo(folder: &Path, documents: &[Document]) -> PathBuf {
     let path = folder.join("cn.bin");
     let mut writer = InternEvoWriter::create(&path).unwrap();
@@ -82,7 +70,7 @@ fn check_bad_meta(lines: &str, meta: &[u8], expected: &str) {
     std::fs::write(suffixed(&path, ".meta"), meta).unwrap();
     let documents = |reader: InternEvoReader| reader.documents().collect::<Result<Vec<_>, _>>();
     let error = InternEvoReader::open(&path).and_then(documents).unwrap_err();
-    let text = chain(&error);
+    let text = error.with_causes();
     assert!(text.contains(expected), "{text:?} should contain {expected:?}");
     assert!(text.contains("坏.bin"), "{text:?} should name the file");
 }
@@ -181,7 +169,7 @@ fn megatron_documents_of_several_sentences_and_every_integer_type_are_read() {
 
 #[track_caller]
 fn check_bad_index(index: &[u8], ids: &[u8], expected: &str) {
-    let text = chain(&read_megatron(index, ids).unwrap_err());
+    let text = read_megatron(index, ids).unwrap_err().with_causes();
     assert!(text.contains(expected), "{text:?} should contain {expected:?}");
 }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::files::{Draft, Foreign, with_suffix};
+use super::files::{Foreign, with_suffix};
 use super::mask::Document;
 use super::npy::{self, Table};
+use crate::atomic::AtomicFile;
 use crate::error::DatasetError;
 use crate::fault::{Fault, FaultKind, Location};
 
@@ -145,7 +146,7 @@ impl InternEvoReader {
 /// 2 GiB, where the tool's own numbers overflow.
 pub struct InternEvoWriter {
     path: PathBuf,
-    out: Draft,
+    out: AtomicFile,
     offset: i64,
     rows: Vec<[i64; 2]>,
 }
@@ -158,7 +159,7 @@ impl InternEvoWriter {
     /// [`DatasetError::Io`].
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, DatasetError> {
         let path = path.into();
-        Ok(Self { out: Draft::create(&path)?, path, offset: 0, rows: Vec::new() })
+        Ok(Self { out: AtomicFile::create(&path)?, path, offset: 0, rows: Vec::new() })
     }
 
     /// Appends a document.
@@ -191,7 +192,7 @@ impl InternEvoWriter {
             line.push_str(&id.to_string());
         }
         line.push_str("]}\n");
-        self.out.write(line.as_bytes())?;
+        self.out.append(line.as_bytes())?;
         self.rows.push([self.offset, ids.len() as i64]);
         self.offset += line.len() as i64;
         Ok(())
@@ -204,8 +205,8 @@ impl InternEvoWriter {
     /// [`DatasetError::Io`].
     pub fn finish(self) -> Result<(), DatasetError> {
         self.out.commit()?;
-        let mut meta = Draft::create(&with_suffix(&self.path, ".meta"))?;
-        meta.write(&npy::format(&self.rows))?;
+        let mut meta = AtomicFile::create(&with_suffix(&self.path, ".meta"))?;
+        meta.append(&npy::format(&self.rows))?;
         meta.commit()
     }
 }

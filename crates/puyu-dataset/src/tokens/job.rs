@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::TokenCache;
 use super::claim::{Claim, Claimed, Worker, latest};
-use super::files::{create_once, damaged, read_bounded, to_json};
+use super::files::{damaged, read_bounded, to_json};
 use super::header::CacheIdentity;
 use super::writer::part_prefix;
+use crate::atomic::create_once;
 use crate::error::DatasetError;
 use crate::row::Fingerprint;
 

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::files::{Draft, Foreign, with_suffix};
+use super::files::{Foreign, with_suffix};
 use super::words::{Word, Words, le_bytes};
+use crate::atomic::AtomicFile;
 use crate::error::DatasetError;
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
@@ -187,7 +188,7 @@ impl MegatronReader {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::Container`] for an id that is negative or above 2^32.
+    /// [`DatasetError::Container`] for an id that is negative or has more than 32 bits.
     ///
     /// # Panics
     ///
@@ -282,7 +283,7 @@ impl Header {
 /// Ids take two bytes for vocabularies below 65 500 tokens, else four, as in Megatron itself.
 pub struct MegatronWriter {
     prefix: PathBuf,
-    out: Draft,
+    out: AtomicFile,
     id_type: IdType,
     lengths: Vec<i32>,
     pointers: Vec<i64>,
@@ -297,7 +298,7 @@ impl MegatronWriter {
     /// [`DatasetError::Io`].
     pub fn create(prefix: impl Into<PathBuf>, vocab_size: u64) -> Result<Self, DatasetError> {
         let prefix = prefix.into();
-        let out = Draft::create(&with_suffix(&prefix, ".bin"))?;
+        let out = AtomicFile::create(&with_suffix(&prefix, ".bin"))?;
         let id_type = if vocab_size < MAX_U16_VOCAB { IdType::U16 } else { IdType::I32 };
         Ok(Self { prefix, out, id_type, lengths: Vec::new(), pointers: Vec::new(), end: 0 })
     }
@@ -322,11 +323,11 @@ impl MegatronWriter {
         match self.id_type {
             IdType::U16 => {
                 let narrow = ids.iter().map(|&id| u16::try_from(id).map_err(|_| unfit(id)));
-                self.out.write(&le_bytes(&narrow.collect::<Result<Vec<_>, _>>()?))?;
+                self.out.append(&le_bytes(&narrow.collect::<Result<Vec<_>, _>>()?))?;
             }
             _ => {
                 let signed = ids.iter().map(|&id| i32::try_from(id).map_err(|_| unfit(id)));
-                self.out.write(&le_bytes(&signed.collect::<Result<Vec<_>, _>>()?))?;
+                self.out.append(&le_bytes(&signed.collect::<Result<Vec<_>, _>>()?))?;
             }
         }
         self.lengths.push(length);
@@ -344,15 +345,15 @@ impl MegatronWriter {
         self.out.commit()?;
         let n = self.lengths.len() as u64;
         let bounds: Vec<i64> = (0..=n as i64).collect();
-        let mut index = Draft::create(&with_suffix(&self.prefix, ".idx"))?;
-        index.write(MAGIC)?;
-        index.write(&1_u64.to_le_bytes())?;
-        index.write(&[self.id_type.code()])?;
-        index.write(&n.to_le_bytes())?;
-        index.write(&(n + 1).to_le_bytes())?;
-        index.write(&le_bytes(&self.lengths))?;
-        index.write(&le_bytes(&self.pointers))?;
-        index.write(&le_bytes(&bounds))?;
+        let mut index = AtomicFile::create(&with_suffix(&self.prefix, ".idx"))?;
+        index.append(MAGIC)?;
+        index.append(&1_u64.to_le_bytes())?;
+        index.append(&[self.id_type.code()])?;
+        index.append(&n.to_le_bytes())?;
+        index.append(&(n + 1).to_le_bytes())?;
+        index.append(&le_bytes(&self.lengths))?;
+        index.append(&le_bytes(&self.pointers))?;
+        index.append(&le_bytes(&bounds))?;
         index.commit()
     }
 }

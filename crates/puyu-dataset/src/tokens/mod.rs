@@ -35,5 +35,5 @@ pub use tokenize::{
 };
 pub use writer::CacheWriter;
 
-pub(crate) use files::{damaged, write_atomic};
+pub(crate) use files::damaged;
 pub(crate) use words::{Words, le_bytes};

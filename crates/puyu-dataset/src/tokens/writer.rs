@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::cache::TokenCache;
-use super::files::{HashedFile, parent, sync_folder, to_json, write_atomic};
+use super::files::{HashedFile, to_json};
 use super::header::{
     CacheHeader, CacheIdentity, HEADER_FILE, OFFSETS_FILE, TOKENS_FILE, TRAINED_FILE, TokenWidth,
 };
 use super::mask::{Document, MarkWriter};
 use super::words::le_bytes;
+use crate::atomic::{folder_of, sync_folder, write_atomic};
 use crate::error::DatasetError;
 use crate::row::Fingerprint;
 
@@ -68,8 +69,8 @@ impl CacheWriter {
         let target = target.into();
         let folder = tempfile::Builder::new()
             .prefix(&part_prefix(&target))
-            .tempdir_in(parent(&target))
-            .map_err(DatasetError::io("create a folder in", parent(&target)))?;
+            .tempdir_in(folder_of(&target))
+            .map_err(DatasetError::io("create a folder in", folder_of(&target)))?;
         let tokens = HashedFile::create(folder.path().join(TOKENS_FILE))?;
         let mut offsets = HashedFile::create(folder.path().join(OFFSETS_FILE))?;
         offsets.write(&0_u64.to_le_bytes())?;
@@ -225,7 +226,7 @@ impl Sealed {
             .map_err(DatasetError::io("rename to", &self.target))?;
         // The folder has another name now, so there is nothing left to remove.
         let _ = self.folder.keep();
-        sync_folder(parent(&self.target))?;
+        sync_folder(folder_of(&self.target))?;
         TokenCache::open(&self.target)
     }
 }

@@ -20,8 +20,8 @@ use puyu_core::{
     Event, GenerateOptions, GenerateRequest, Generation, LanguageModel, Message, ModelError, Prompt,
 };
 use puyu_model::{DecoderConfig, Preset, write_random};
-use puyu_testkit::TempDir;
-use serde_json::{Map, Value, json};
+use puyu_testkit::{FIRST_PIECE, TempDir};
+use serde_json::{Value, json};
 
 use crate::{Pipeline, PipelineOptions};
 
@@ -42,7 +42,7 @@ const CHAT_TOKENS: [&str; 6] = [
     "<|im_start|>",
 ];
 /// Ids of the tokenizer.
-const N_IDS: usize = 3 + 256 + PIECES.len() + CHAT_TOKENS.len();
+const N_IDS: usize = FIRST_PIECE as usize + PIECES.len() + CHAT_TOKENS.len();
 
 const BOS: u32 = 1;
 const EOS: u32 = 2;
@@ -52,51 +52,14 @@ const EN: [&str; 6] = ["he", "llo", "hello", "o", "▁", "!"];
 
 fn id(piece: &str) -> u32 {
     if let Some(at) = PIECES.iter().position(|&known| known == piece) {
-        return 259 + at as u32;
+        return FIRST_PIECE + at as u32;
     }
     let at = CHAT_TOKENS.iter().position(|&known| known == piece).unwrap();
-    (259 + PIECES.len() + at) as u32
+    FIRST_PIECE + (PIECES.len() + at) as u32
 }
 
-/// A `tokenizer.json` in the style of InternLM2: spaces as U+2581, BPE with byte fallback.
 fn tokenizer_json() -> Value {
-    let mut names = ["<unk>", "<s>", "</s>"].map(String::from).to_vec();
-    names.extend((0..=u8::MAX).map(|byte| format!("<0x{byte:02X}>")));
-    names.extend(PIECES.map(String::from));
-    let vocabulary: Map<String, Value> =
-        names.into_iter().enumerate().map(|(id, name)| (name, id.into())).collect();
-    let special = [(0, "<unk>"), (BOS, "<s>"), (EOS, "</s>")].into_iter();
-    let special = special.chain(CHAT_TOKENS.map(|name| (id(name), name)));
-    let special = special.map(|(id, content)| {
-        json!({
-            "id": id, "content": content, "single_word": false, "lstrip": false,
-            "rstrip": false, "normalized": false, "special": true,
-        })
-    });
-    json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": special.collect::<Vec<_>>(),
-        "normalizer": { "type": "Replace", "pattern": { "String": " " }, "content": "▁" },
-        "pre_tokenizer": null,
-        "post_processor": null,
-        "decoder": {
-            "type": "Sequence",
-            "decoders": [
-                { "type": "Replace", "pattern": { "String": "▁" }, "content": " " },
-                { "type": "ByteFallback" },
-                { "type": "Fuse" },
-            ],
-        },
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": "<unk>",
-            "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": true, "ignore_merges": false,
-            "vocab": vocabulary,
-            "merges": MERGES,
-        },
-    })
+    puyu_testkit::tokenizer_json(&PIECES, &MERGES, &CHAT_TOKENS)
 }
 
 fn write_tokenizer(folder: &Path, tokenizer: &Value) {

@@ -31,7 +31,7 @@ pub enum Extraction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HtmlOptions {
-    /// Article, else body.
+    /// Which part is taken: by default the article, or the body where there is none.
     pub extraction: Extraction,
     /// Larger pages are refused, in bytes (8 MiB).
     pub max_bytes: usize,

@@ -10,6 +10,8 @@ mod chinese;
 use serde::{Deserialize, Serialize};
 use whatlang::Script;
 
+use crate::script::is_han;
+
 /// A language with its script.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Language {
@@ -91,9 +93,7 @@ impl Counts {
             match c as u32 {
                 0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF => counts.latin += 1,
                 0..=0xBF => {}
-                0x4E00..=0x9FFF | 0x3400..=0x4DBF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF => {
-                    counts.han += 1;
-                }
+                code if is_han(code) => counts.han += 1,
                 0x3041..=0x3096 | 0x30A1..=0x30FA | 0x31F0..=0x31FF | 0xFF66..=0xFF9D => {
                     counts.kana += 1;
                 }
@@ -206,7 +206,8 @@ fn script_code(script: Script) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LanguageFilter {
-    /// ISO 639-3 codes that stay, `cmn` and `eng`. An empty list keeps all and only labels.
+    /// ISO 639-3 codes that stay; `cmn` and `eng` by default. An empty list keeps all documents and
+    /// only notes their language.
     pub keep: Vec<String>,
     /// The least confidence (0.5): below it a page is mixed or has hardly any text.
     pub min_confidence: f64,

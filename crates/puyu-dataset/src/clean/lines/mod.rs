@@ -33,9 +33,9 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LineOptions {
-    /// Lines.
+    /// What is compared: lines by default.
     pub unit: TextUnit,
-    /// Within each document.
+    /// How far back: within each document by default.
     pub scope: Scope,
     /// Shorter units stay, in characters (10): `}` and `"是。"` repeat for good reason.
     pub min_chars: usize,

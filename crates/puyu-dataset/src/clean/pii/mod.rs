@@ -87,9 +87,9 @@ pub enum PiiAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PiiOptions {
-    /// The kinds to look for: all of them.
+    /// The kinds to look for; all by default.
     pub kinds: Vec<PiiKind>,
-    /// Redact, so that nothing is left to leak.
+    /// What happens to what is found: redacted by default, so that nothing is left to leak.
     pub action: PiiAction,
     /// Placeholders other than `[KIND]`.
     pub placeholders: BTreeMap<PiiKind, String>,

@@ -53,7 +53,7 @@ pub enum StepOptions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineOptions {
-    /// In their order.
+    /// The steps, in the order in which documents pass them.
     pub steps: Vec<StepOptions>,
 }
 

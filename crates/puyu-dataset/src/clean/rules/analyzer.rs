@@ -1,14 +1,13 @@
 //! The pass that fills [`Statistics`].
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use memchr::memmem;
 use regex::Regex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ngrams::{NgramCounter, Word};
 use super::statistics::Statistics;
+use crate::prehashed::PrehashedSet;
+use crate::script::is_han;
 
 /// Words beyond these are counted but not compared: they bound the memory of one document to about
 /// 1.4 GiB, and no text of that length is a document.
@@ -35,8 +34,8 @@ pub struct Analyzer {
     ad_words: Option<Regex>,
     words: Vec<Word>,
     ngrams: NgramCounter,
-    lines: Seen,
-    paragraphs: Seen,
+    lines: PrehashedSet,
+    paragraphs: PrehashedSet,
 }
 
 impl Analyzer {
@@ -92,17 +91,19 @@ impl Analyzer {
     }
 }
 
-/// Hashes that were seen.
-type Seen = HashSet<u64, BuildHasherDefault<Identity>>;
-
 /// Empties a set. One that a huge document has grown is given back: clearing it takes as long as it
 /// is large.
-fn empty(set: &mut Seen) {
-    if set.capacity() > 1 << 16 { *set = Seen::default() } else { set.clear() }
+fn empty(set: &mut PrehashedSet) {
+    if set.capacity() > 1 << 16 { *set = PrehashedSet::default() } else { set.clear() }
 }
 
 /// Ends a paragraph.
-fn close(span: Option<(usize, usize)>, text: &str, seen: &mut Seen, found: &mut Statistics) {
+fn close(
+    span: Option<(usize, usize)>,
+    text: &str,
+    seen: &mut PrehashedSet,
+    found: &mut Statistics,
+) {
     let Some((start, end)) = span else { return };
     let paragraph = text[start..end].trim();
     found.paragraphs += 1;
@@ -346,9 +347,8 @@ const ASCII: [Class; 128] = {
 fn class_of(c: char) -> Class {
     match c as u32 {
         code @ 0..=0x7F => ASCII[code as usize],
-        0x4E00..=0x9FFF | 0x3400..=0x4DBF | 0x3007 | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF => {
-            Class::Han
-        }
+        // With the zero of written numbers, `〇`.
+        code if is_han(code) || code == 0x3007 => Class::Han,
         0x3040..=0x30FF | 0x31F0..=0x31FF | 0xFF66..=0xFF9F => Class::Kana,
         0x3000 | 0xA0 | 0x2000..=0x200A | 0x2028 | 0x2029 | 0x202F => Class::Space,
         0x3001..=0x3003
@@ -372,23 +372,5 @@ fn class_of(c: char) -> Class {
         0x0300..=0x036F | 0x0900..=0x0EFF | 0x1780..=0x17FF => Class::Letter,
         _ if c.is_whitespace() => Class::Space,
         _ => Class::Symbol,
-    }
-}
-
-/// Hashes that are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }

@@ -37,9 +37,9 @@ pub struct Statistics {
     pub symbols: u64,
     /// `#` signs and ellipses (`…` or `...`), the symbols of the Gopher rule.
     pub hashes_and_ellipses: u64,
-    /// U+FFFD, and characters of the usual mojibake (`锟斤拷`, `烫烫烫`, `â€`, `Ã`, …).
+    /// U+FFFD, and characters of the usual mojibake (`锟斤拷`, `烫烫烫`, `屯屯屯`, `â€`, `ï¿½`).
     pub mojibake: u64,
-    /// The longest run of one and the same letter or symbol.
+    /// The longest run of one and the same character, white space aside; 0 if none follows itself.
     pub longest_run: u64,
     /// Curly braces.
     pub braces: u64,

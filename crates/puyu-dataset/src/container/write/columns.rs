@@ -1,6 +1,5 @@
 //! Writing Parquet and Arrow IPC.
 
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
@@ -10,7 +9,7 @@ use parquet::basic::{BrotliLevel, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
-use super::{AtomicFile, finish_buffered};
+use crate::atomic::AtomicFile;
 use crate::error::DatasetError;
 
 /// What the blocks or pages inside a columnar file are compressed with.
@@ -51,7 +50,7 @@ impl Default for ParquetOptions {
 
 /// Writes a Parquet file.
 pub struct ParquetWriter {
-    writer: parquet::arrow::ArrowWriter<BufWriter<AtomicFile>>,
+    writer: parquet::arrow::ArrowWriter<AtomicFile>,
     path: PathBuf,
 }
 
@@ -78,7 +77,7 @@ impl ParquetWriter {
             .set_compression(page_compression(options.compression))
             .set_max_row_group_row_count(Some(options.row_group_rows))
             .build();
-        let file = BufWriter::new(AtomicFile::create(path)?);
+        let file = AtomicFile::create(path)?;
         let writer = parquet::arrow::ArrowWriter::try_new(file, schema, Some(properties))
             .map_err(failed(path, "Parquet"))?;
         Ok(Self { writer, path: path.to_owned() })
@@ -100,7 +99,7 @@ impl ParquetWriter {
     /// [`DatasetError::Container`] and [`DatasetError::Io`].
     pub fn finish(self) -> Result<(), DatasetError> {
         let file = self.writer.into_inner().map_err(failed(&self.path, "Parquet"))?;
-        finish_buffered(file, &self.path)
+        file.commit()
     }
 }
 
@@ -132,8 +131,8 @@ pub struct ArrowWriter {
 }
 
 enum Form {
-    File(Box<FileWriter<BufWriter<AtomicFile>>>),
-    Stream(Box<StreamWriter<BufWriter<AtomicFile>>>),
+    File(Box<FileWriter<AtomicFile>>),
+    Stream(Box<StreamWriter<AtomicFile>>),
 }
 
 impl ArrowWriter {
@@ -162,7 +161,7 @@ impl ArrowWriter {
         };
         let wrap = failed(path, "Arrow IPC");
         let ipc = IpcWriteOptions::default().try_with_compression(compression).map_err(&wrap)?;
-        let file = BufWriter::new(AtomicFile::create(path)?);
+        let file = AtomicFile::create(path)?;
         let writer = match options.form {
             ArrowForm::File => Form::File(Box::new(
                 FileWriter::try_new_with_options(file, &schema, ipc).map_err(&wrap)?,
@@ -197,7 +196,7 @@ impl ArrowWriter {
             Form::File(writer) => writer.into_inner(),
             Form::Stream(writer) => writer.into_inner(),
         };
-        finish_buffered(file.map_err(failed(&self.path, "Arrow IPC"))?, &self.path)
+        file.map_err(failed(&self.path, "Arrow IPC"))?.commit()
     }
 }
 

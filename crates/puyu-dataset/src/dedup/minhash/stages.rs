@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
-use super::super::files::{AtomicFile, Layout, Mapped, open_layout};
+use super::super::files::{Layout, Mapped, RecordFile, open_layout};
 use super::super::report::{Clusters, DedupReport};
 use super::super::spill::Sorter;
 use super::super::union_find::UnionFind;
 use super::{MinHashOptions, Signature, Signer, Verification};
+use crate::atomic::folder_of;
 use crate::error::DatasetError;
 
 /// Documents are signed in blocks of this many bytes, or of [`BLOCK_DOCUMENTS`].
@@ -56,7 +57,7 @@ where
     I::Item: AsRef<str> + Send + Sync,
 {
     options.validate()?;
-    let mut file = AtomicFile::create(path.as_ref(), signature_layout(options.width()))?;
+    let mut file = RecordFile::create(path.as_ref(), signature_layout(options.width()))?;
     let mut documents = documents.into_iter();
     let (mut count, mut text_bytes) = (0_u64, 0_u64);
     loop {
@@ -127,19 +128,15 @@ pub fn write_pairs(
     }
     let path = path.as_ref();
     let set = SignatureSet::open(&job.signatures, options)?;
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
     let mut buckets = Buckets {
         options,
-        pairs: AtomicFile::create(path, PAIRS)?,
+        pairs: RecordFile::create(path, PAIRS)?,
         sets: UnionFind::new(set.n_documents)?,
         set: &set,
         compared: 0,
     };
     let mut bucket: (u64, Vec<u32>) = (0, Vec::new());
-    for entry in sorted_bands(&set, (job, options), folder)? {
+    for entry in sorted_bands(&set, (job, options), folder_of(path))? {
         let [hash, document] = entry?;
         if hash != bucket.0 {
             buckets.join(&bucket.1)?;
@@ -239,7 +236,7 @@ struct Buckets<'a> {
     options: &'a MinHashOptions,
     set: &'a SignatureSet,
     sets: UnionFind,
-    pairs: AtomicFile,
+    pairs: RecordFile,
     compared: u64,
 }
 
