@@ -39,6 +39,7 @@
 mod convert;
 mod cpu;
 mod linear;
+mod pool;
 mod rms_norm;
 mod rope;
 mod swiglu;
