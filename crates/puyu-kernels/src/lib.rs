@@ -47,6 +47,7 @@ mod swiglu;
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
+pub use pool::{Pool, PoolError};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};
 pub use swiglu::swiglu;
