@@ -152,8 +152,8 @@ mod regions {
         });
     }
 
-    /// Nothing to do. What the caller pays; workers mostly come too late for a task. What it takes
-    /// to give one a task is `handover`.
+    /// Nothing to do. What the caller pays; workers may come too late for a task. What it takes to
+    /// give one a task is `handover`.
     mod empty {
         use super::*;
 
