@@ -30,7 +30,7 @@ mod tests;
 
 use half::{bf16, f16};
 
-use crate::Isa;
+use crate::{Isa, pool};
 use element::Element;
 
 /// Products that are summed before their sums are added up. A block of 2048 `f32` activations of
@@ -104,8 +104,8 @@ impl Weight<'_> {
 /// bias alone: not on `n`, on `m`, or on the number of threads. So decoding and prefill agree.
 ///
 /// One row reads the weight once, as fast as the memory gives it. More rows are computed in
-/// register tiles over blocks that stay in the caches. Large products are split over the current
-/// rayon pool.
+/// register tiles over blocks that stay in the caches. Large products are split over
+/// [threads](crate#threads).
 ///
 /// # Shapes
 ///
@@ -157,7 +157,7 @@ impl Shape {
     /// Threads that are worth their waking.
     fn n_threads(self) -> usize {
         let products = self.n.saturating_mul(self.m).saturating_mul(self.k);
-        if products < PARALLEL_PRODUCTS { 1 } else { rayon::current_num_threads() }
+        if products < PARALLEL_PRODUCTS { 1 } else { pool::n_threads() }
     }
 }
 

@@ -9,11 +9,10 @@
 //! stream, and widened once for all its uses. Powers of two between rows, which would fall on the
 //! same cache sets, disappear too.
 
-use rayon::prelude::*;
-
 use super::output::{Output, Task};
 use super::{BLOCK, Element, Kernel, PHASES, Product, Shape, Slot, TILE, TILE_COLUMNS, TILE_ROWS};
 use crate::cpu::prefetch;
+use crate::pool;
 
 /// Rows of activations in a task, see [`BLOCK`].
 const TASK_ROWS: usize = 64;
@@ -45,7 +44,7 @@ pub(super) fn compute<K: Kernel, T: Element>(kernel: K, product: Product<'_, T>,
         let mut scratch = new_scratch();
         (0..grid.n_tasks()).for_each(|i| run(&mut scratch, i));
     } else {
-        (0..grid.n_tasks()).into_par_iter().for_each_init(new_scratch, run);
+        pool::for_each_init(grid.n_tasks(), new_scratch, run);
     }
 }
 

@@ -7,10 +7,9 @@
 
 use std::array;
 
-use rayon::prelude::*;
-
 use super::output::{Output, Task};
 use super::{BLOCK, Element, Kernel, Product, Rows, STREAM_GROUP, STREAM_ROWS};
+use crate::pool;
 
 /// Parts of the weight for each thread, so that a late thread can be helped.
 const TASKS_PER_THREAD: usize = 4;
@@ -46,7 +45,7 @@ pub(super) fn compute<K: Kernel, T: Element>(kernel: K, product: Product<'_, T>,
     if n_threads == 1 {
         run(0);
     } else {
-        (0..shape.m.div_ceil(columns)).into_par_iter().for_each(|i| run(i * columns));
+        pool::for_each(shape.m.div_ceil(columns), |i| run(i * columns));
     }
 }
 
