@@ -40,6 +40,7 @@ mod convert;
 mod cpu;
 mod linear;
 mod pool;
+mod quant;
 mod rms_norm;
 mod rope;
 mod swiglu;
@@ -47,6 +48,10 @@ mod swiglu;
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
+pub use quant::{
+    Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize, pack_int4,
+    pack_q4_0, pack_q8_0, quant_linear, quant_linear_rows, quantize,
+};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};
 pub use swiglu::swiglu;
