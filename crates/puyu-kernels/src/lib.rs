@@ -48,9 +48,11 @@ mod swiglu;
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
+pub use pool::{Pool, PoolError};
 pub use quant::{
-    Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize, pack_int4,
-    pack_q4_0, pack_q8_0, quant_linear, quant_linear_rows, quantize,
+    Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize,
+    gate_up_swiglu, gate_up_swiglu_quantized, pack_int4, pack_q4_0, pack_q8_0, quant_linear,
+    quant_linear_rows, quantize, rms_norm_quantized,
 };
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};

@@ -4,6 +4,7 @@
 //! streams (see the module `format`); [`QuantizedRows`] are the activations.
 
 mod format;
+mod fused;
 mod kernel;
 mod linear;
 mod pack;
@@ -22,6 +23,7 @@ mod linear_tests;
 mod scalar;
 
 pub use format::{Group, QuantFormat, QuantShape, QuantWeight};
+pub use fused::{gate_up_swiglu, gate_up_swiglu_quantized, rms_norm_quantized};
 pub use linear::{quant_linear, quant_linear_rows};
 pub use pack::{Int4Values, dequantize, pack_int4, pack_q4_0, pack_q8_0, quantize};
 pub use rows::QuantizedRows;

@@ -98,22 +98,32 @@ impl QuantizedRows {
 
     /// `isa` comes from `Isa::detect` or `Isa::available`.
     pub(super) fn quantize_on(&mut self, isa: Isa, x: &[f32], k: usize) {
-        self.fill(x.len() / k, k, |row, blocks| quantize_row(isa, &x[row * k..][..k], blocks));
+        let write = |_: &mut (), row: usize, blocks: &mut [Block]| {
+            quantize_row(isa, &x[row * k..][..k], blocks);
+        };
+        self.fill(x.len() / k, k, || (), write);
     }
 
     /// Makes room for `n` rows and lets every row be written by its number, in several threads if
-    /// there are many values.
-    pub(super) fn fill(&mut self, n: usize, k: usize, write: impl Fn(usize, &mut [Block]) + Sync) {
+    /// there are many values. `init` makes what a thread keeps between its rows.
+    pub(super) fn fill<S>(
+        &mut self,
+        n: usize,
+        k: usize,
+        init: impl Fn() -> S + Sync,
+        write: impl Fn(&mut S, usize, &mut [Block]) + Sync,
+    ) {
         let shared = self.reset(n, k);
         let row_len = k.div_ceil(BLOCK);
-        let run = |row: usize| {
+        let run = |state: &mut S, row: usize| {
             // SAFETY: the rows are disjoint, and each is written by one task.
-            write(row, unsafe { shared.slice_mut(row * row_len, row_len) });
+            write(state, row, unsafe { shared.slice_mut(row * row_len, row_len) });
         };
         if n > 1 && n.saturating_mul(k) >= PARALLEL_LEN {
-            pool::for_each(n, run);
+            pool::for_each_init(n, init, run);
         } else {
-            (0..n).for_each(run);
+            let mut state = init();
+            (0..n).for_each(|row| run(&mut state, row));
         }
     }
 
