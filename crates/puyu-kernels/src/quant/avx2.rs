@@ -11,6 +11,7 @@
 //! - An 8-bit value is 16 times its upper half, with the zero point 8, and its lower half, without;
 //!   these sums are at most 16 × 8 × 127 and 16 × 15 × 127 = 30480.
 
+// Loops rather than `map`: what takes a closure lacks the instruction set and could not be inlined.
 use std::arch::x86_64::*;
 
 use super::format::{BLOCK, BLOCK_BYTES_4, BLOCK_BYTES_8, QUAD, QUAD_BYTES};
@@ -72,7 +73,7 @@ impl Kernel for Avx2 {
                 }
             }
         }
-        sums.map(|sums| sums.map(|sums| _mm256_madd_epi16(sums, _mm256_set1_epi16(1))))
+        add_neighbours(sums)
     }
 
     #[inline]
@@ -84,7 +85,7 @@ impl Kernel for Avx2 {
     ) -> [Pair; R] {
         let mut sums = start(x, zeros);
         add_plane(block, x, &mut sums);
-        sums.map(|sums| sums.map(|sums| _mm256_madd_epi16(sums, _mm256_set1_epi16(1))))
+        add_neighbours(sums)
     }
 
     #[inline]
@@ -163,15 +164,17 @@ impl Kernel for Avx2 {
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn multiply(ints: Pair, scale: f32) -> [__m256; 2] {
-        ints.map(|ints| _mm256_mul_ps(_mm256_cvtepi32_ps(ints), _mm256_set1_ps(scale)))
+        let scale = _mm256_set1_ps(scale);
+        let low = _mm256_mul_ps(_mm256_cvtepi32_ps(ints[0]), scale);
+        [low, _mm256_mul_ps(_mm256_cvtepi32_ps(ints[1]), scale)]
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn multiply_add(ints: Pair, scale: f32, sums: [__m256; 2]) -> [__m256; 2] {
         let scale = _mm256_set1_ps(scale);
-        let add = |half: usize| _mm256_fmadd_ps(_mm256_cvtepi32_ps(ints[half]), scale, sums[half]);
-        [add(0), add(1)]
+        let low = _mm256_fmadd_ps(_mm256_cvtepi32_ps(ints[0]), scale, sums[0]);
+        [low, _mm256_fmadd_ps(_mm256_cvtepi32_ps(ints[1]), scale, sums[1])]
     }
 
     #[inline]
@@ -181,8 +184,8 @@ impl Kernel for Avx2 {
         scales: [__m256; 2],
         sums: [__m256; 2],
     ) -> [__m256; 2] {
-        let add = |half: usize| _mm256_fmadd_ps(values[half], scales[half], sums[half]);
-        [add(0), add(1)]
+        let low = _mm256_fmadd_ps(values[0], scales[0], sums[0]);
+        [low, _mm256_fmadd_ps(values[1], scales[1], sums[1])]
     }
 }
 
@@ -234,14 +237,19 @@ fn add_products(weights: __m256i, x: __m256i, sums: __m256i) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn start<const R: usize>(x: [&Block; R], zeros: Option<Pair>) -> [Pair; R] {
-    let sums = x.map(|x| {
+    let mut all = [[_mm256_setzero_si256(); 2]; R];
+    for (sums, x) in all.iter_mut().zip(x) {
         let [even, odd] = x.negated_sums.map(i16::to_le_bytes);
-        _mm256_set1_epi32(i32::from_le_bytes([even[0], even[1], odd[0], odd[1]]))
-    });
-    match zeros {
-        Some(zeros) => sums.map(|sums| zeros.map(|zeros| _mm256_mullo_epi16(zeros, sums))),
-        None => sums.map(|sums| [_mm256_slli_epi16::<3>(sums); 2]),
+        let negated = i32::from_le_bytes([even[0], even[1], odd[0], odd[1]]);
+        let negated = _mm256_set1_epi32(negated);
+        *sums = match zeros {
+            Some([low, high]) => {
+                [_mm256_mullo_epi16(low, negated), _mm256_mullo_epi16(high, negated)]
+            }
+            None => [_mm256_slli_epi16::<3>(negated); 2],
+        };
     }
+    all
 }
 
 /// Adds the products of a block with one 4-bit value in a byte.
@@ -259,16 +267,29 @@ fn add_plane<const R: usize>(block: &[u8; BLOCK_BYTES_8], x: [&Block; R], sums: 
     }
 }
 
+/// Adds neighbours into 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_neighbours<const R: usize>(mut sums: [Pair; R]) -> [Pair; R] {
+    let ones = _mm256_set1_epi16(1);
+    for [low, high] in &mut sums {
+        *low = _mm256_madd_epi16(*low, ones);
+        *high = _mm256_madd_epi16(*high, ones);
+    }
+    sums
+}
+
 /// `16 * upper + lower`, neighbours added.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn join<const R: usize>(upper: [Pair; R], lower: [Pair; R]) -> [Pair; R] {
+    let (ones, sixteens) = (_mm256_set1_epi16(1), _mm256_set1_epi16(16));
     let mut ints = upper;
-    for (ints, lower) in ints.iter_mut().zip(lower) {
-        for (ints, lower) in ints.iter_mut().zip(lower) {
-            let upper = _mm256_madd_epi16(*ints, _mm256_set1_epi16(16));
-            *ints = _mm256_add_epi32(upper, _mm256_madd_epi16(lower, _mm256_set1_epi16(1)));
-        }
+    for ([low, high], lower) in ints.iter_mut().zip(lower) {
+        let rest = _mm256_madd_epi16(lower[0], ones);
+        *low = _mm256_add_epi32(_mm256_madd_epi16(*low, sixteens), rest);
+        let rest = _mm256_madd_epi16(lower[1], ones);
+        *high = _mm256_add_epi32(_mm256_madd_epi16(*high, sixteens), rest);
     }
     ints
 }

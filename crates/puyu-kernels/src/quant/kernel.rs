@@ -217,7 +217,11 @@ pub(super) unsafe fn add_groups<K: Kernel, S: Source<K>, const R: usize>(
     let x = x.map(|row| &row[..n_blocks]);
 
     // SAFETY: the caller promises the instruction set, here and below.
-    let mut totals = sums.each_ref().map(|sums| unsafe { K::load(sums) });
+    let mut totals = [unsafe { K::load(&[0.0; PANEL]) }; R];
+    for (total, sums) in totals.iter_mut().zip(&*sums) {
+        // SAFETY: as above.
+        *total = unsafe { K::load(sums) };
+    }
     for (group, bytes) in span.groups.chunks_exact(group_bytes).enumerate() {
         let (head, packed) = bytes.split_at(head_bytes);
         let blocks = if S::IS_UNPACKED {
@@ -227,8 +231,11 @@ pub(super) unsafe fn add_groups<K: Kernel, S: Source<K>, const R: usize>(
             packed
         };
         let (heads, _) = head.as_chunks::<SCALE_BYTES>();
-        // SAFETY: as above.
-        let zeros = heads.get(1).map(|zeros| unsafe { K::zeros(zeros) });
+        let zeros = match heads.get(1) {
+            // SAFETY: as above.
+            Some(zeros) => Some(unsafe { K::zeros(zeros) }),
+            None => None,
+        };
 
         let first = group * group_blocks;
         let last = n_blocks.min(first + group_blocks);
