@@ -11,6 +11,8 @@
 //! | [`rope`] | scalar | 8 pairs | 16 pairs | the same bits everywhere |
 //! | [`swiglu`] | scalar | 8 values | 16 values | `f64`, 4 units in the last place |
 //! | [`linear`] | 8-lane arrays | 4 × 3 tiles of 8 lanes | 4 × 3 tiles of 16 lanes | `f64`, see there |
+//! | [`quant_linear`], [`gate_up_swiglu`] | loops over panels of 16 outputs | 6 × 16 tiles of bytes | as AVX2 | the same bits everywhere, but for SiLU |
+//! | [`quantize`], [`QuantizedRows::quantize`] | 8-lane arrays | the same, compiled for AVX2 | as AVX2 | the same bits everywhere |
 //! | [`bf16_to_f32`], [`f16_to_f32`], [`f32_to_bf16`] | scalar | 8 values | 16 values | the same bits everywhere |
 //!
 //! # Invariance
@@ -18,7 +20,7 @@
 //! On one machine, a row of a result depends on that row of the input alone: not on how many rows
 //! share the call, not on where the row stands among them, not on the number of threads. So a
 //! token decoded alone, in a batch or within a prefill has the same bits. Between machines with
-//! different instruction sets, [`rope`] and the conversions keep their bits and the other
+//! different instruction sets, [`rope`], [`quant_linear`], rounding and the conversions keep their bits and the other
 //! operations stay within their stated error.
 //!
 //! # Threads

@@ -122,7 +122,7 @@ pub(super) fn gate_up_quantized_on(
             let place = row * row_len + tile.first_output / TILE_OUTPUTS;
             // SAFETY: the outputs of a tile are a block, and no tile shares an output with another.
             let block = unsafe { shared.slice_mut(place, 1) };
-            // Beyond the last output both sums are 0, and so is the result.
+            // Beyond the last output both sums are 0, and so is the result; or the row is NaN.
             quantize_row(isa, &gated(isa, &tile, row), block);
         }
     });

@@ -18,7 +18,13 @@ mod shared;
 mod avx2;
 
 #[cfg(test)]
+mod fused_tests;
+#[cfg(test)]
 mod linear_tests;
+#[cfg(test)]
+mod pack_tests;
+#[cfg(test)]
+mod rows_tests;
 #[cfg(test)]
 mod scalar;
 

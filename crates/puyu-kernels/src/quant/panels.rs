@@ -14,8 +14,11 @@ use super::kernel::{
 use super::rows::{Block, QuantizedRows};
 use crate::{Isa, pool};
 
-/// Rows up to which unpacking costs more than it saves.
-const STREAM_ROWS: usize = 2;
+/// Rows up to which unpacking 4-bit values costs more than it saves; measured.
+const STREAM_ROWS_4: usize = 16;
+
+/// The same for 8-bit values, whose two halves leave fewer registers for rows.
+const STREAM_ROWS_8: usize = 4;
 
 /// Panels of a tile.
 const TILE_PANELS: usize = BLOCK / PANEL;
@@ -35,13 +38,13 @@ const TASK_BYTES: usize = 512 << 10;
 /// Tasks for each thread, so that a late thread can be helped.
 const TASKS_PER_THREAD: usize = 4;
 
-/// Products from which several threads are used.
+/// Products from which several threads are used: some 30 microseconds of one thread.
 const PARALLEL_PRODUCTS: usize = 1 << 20;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Rows with `W` weights of the same shape, one axis of which may be without rows.
+/// Rows with `W` weights of one shape.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product<'a, const W: usize> {
     pub(super) x: &'a QuantizedRows,
@@ -58,7 +61,8 @@ pub(super) struct Tile<'a, const W: usize> {
 }
 
 impl<const W: usize> Tile<'_, W> {
-    /// The sums of a row with each weight; beyond the last output they are 0.
+    /// The sums of a row with each weight; beyond the last output they are 0, or NaN in a row that
+    /// is.
     pub(super) fn row(&self, row: usize) -> [[f32; TILE_OUTPUTS]; W] {
         let (n_rows, row) = (self.rows.len(), row - self.rows.start);
         array::from_fn(|weight| {
@@ -109,6 +113,11 @@ fn run<K: Kernel, const W: usize>(
     }
 }
 
+/// Rows up to which a weight is not unpacked.
+fn stream_rows(format: QuantFormat) -> usize {
+    if let QuantFormat::Int8 { .. } = format { STREAM_ROWS_8 } else { STREAM_ROWS_4 }
+}
+
 /// The outputs, cut into tasks.
 #[derive(Debug, Clone, Copy)]
 struct Grid {
@@ -153,18 +162,14 @@ impl Grid {
 /// What a thread keeps between its tasks.
 struct Scratch {
     sums: Vec<Sums>,
-    /// A span of a panel and room to begin at a cache line.
+    /// A span of a panel and room to begin at a cache line; empty until it is needed.
     unpacked: Vec<u8>,
 }
 
 impl Scratch {
     fn new(grid: &Grid, n_weights: usize) -> Self {
         let rows = grid.rows.min(grid.n);
-        let unpacked = if rows <= STREAM_ROWS { 0 } else { SPAN_BLOCKS * 2 * BLOCK_BYTES_8 + LINE };
-        Self {
-            sums: vec![[0.0; PANEL]; n_weights * TILE_PANELS * rows],
-            unpacked: vec![0; unpacked],
-        }
+        Self { sums: vec![[0.0; PANEL]; n_weights * TILE_PANELS * rows], unpacked: Vec::new() }
     }
 }
 
@@ -212,17 +217,18 @@ struct Panel<'a, K> {
 
 impl<K: Kernel> Panel<'_, K> {
     /// Adds the products of the whole panel to the sums of the rows.
-    fn add(&self, format: QuantFormat, unpacked: &mut [u8], sums: &mut [Sums]) {
+    fn add(&self, format: QuantFormat, unpacked: &mut Vec<u8>, sums: &mut [Sums]) {
         let is_8 = matches!(format, QuantFormat::Int8 { .. });
-        if sums.len() <= STREAM_ROWS {
+        if sums.len() <= stream_rows(format) {
             let span = Span { format, groups: self.bytes, unpacked: &[] };
             if is_8 {
-                self.add_tile::<Packed8>(span, 0, sums);
+                self.add_tiles::<Packed8>(span, 0, sums);
             } else {
-                self.add_tile::<Packed4>(span, 0, sums);
+                self.add_tiles::<Packed4>(span, 0, sums);
             }
             return;
         }
+        unpacked.resize(SPAN_BLOCKS * K::UNPACKED_8.max(BLOCK_BYTES_8) + LINE, 0);
         let start = unpacked.as_ptr().align_offset(LINE).min(LINE);
         let unpacked = &mut unpacked[start..];
         let span_groups = SPAN_BLOCKS / format.group().n_blocks();

@@ -51,7 +51,7 @@ pub(super) fn round_group(weights: &Weights, format: QuantFormat, codes: &mut Co
 #[inline(always)]
 fn round_8(weights: &Weights, codes: &mut Codes) {
     let largest = weights.iter().fold(0.0_f32, |max, weight| max.max(weight.abs()));
-    codes.scale = scale_up(largest, 127.0);
+    codes.scale = scale_up(largest, 127.0, 0.49);
     let inverse = inverse(codes.scale);
     for (code, weight) in codes.values.iter_mut().zip(weights) {
         let rounded = round(weight * inverse, -127.0, 127.0);
@@ -64,8 +64,9 @@ fn round_asymmetric(weights: &Weights, codes: &mut Codes) {
     let (lowest, highest) = weights
         .iter()
         .fold((0.0_f32, 0.0_f32), |(low, high), &weight| (low.min(weight), high.max(weight)));
-    // Halves, for the whole range may overflow.
-    codes.scale = scale_up(0.5 * highest - 0.5 * lowest, 7.5);
+    // Halves, for the whole range may overflow. No slack: the zero point, which is rounded too,
+    // takes up to half a step at either end.
+    codes.scale = scale_up(0.5 * highest - 0.5 * lowest, 7.5, 0.0);
     let inverse = inverse(codes.scale);
     let zero = round(-lowest * inverse, 0.0, 15.0);
     codes.zero = zero as u8;
@@ -147,12 +148,12 @@ fn clamp_scale(scale: f32) -> f16 {
     f16::from_f32(scale.max(f16::MIN.to_f32()).min(f16::MAX.to_f32()))
 }
 
-/// `largest / steps`, rounded so that `largest` lies within half a step of the last integer. Half
-/// floats are coarse near zero.
+/// `largest / steps`, rounded so that `largest` lies at most `slack` steps beyond the last integer.
+/// Half floats are coarse near zero.
 #[inline(always)]
-fn scale_up(largest: f32, steps: f32) -> f16 {
+fn scale_up(largest: f32, steps: f32, slack: f32) -> f16 {
     let scale = clamp_scale(largest / steps);
-    if scale.to_f32() * (steps + 0.49) < largest && scale < f16::MAX {
+    if scale.to_f32() * (steps + slack) < largest && scale < f16::MAX {
         f16::from_bits(scale.to_bits() + 1)
     } else {
         scale
