@@ -116,6 +116,9 @@ mod roofs {
 
 /// What it costs to split work: regions in a second. The pool of this crate against rayon, which
 /// is entered once for all regions.
+///
+/// Read these on an idle machine only. A caller of the pool does not wait for workers that are
+/// late, so where others take the cores `empty` gets faster, not slower, and `short` tells of them.
 mod regions {
     use super::*;
     use rayon::prelude::*;
@@ -149,7 +152,8 @@ mod regions {
         });
     }
 
-    /// Nothing to do.
+    /// Nothing to do. What the caller pays; workers may come too late for a task. What it takes to
+    /// give one a task is `handover`.
     mod empty {
         use super::*;
 

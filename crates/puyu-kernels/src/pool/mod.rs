@@ -28,10 +28,14 @@ use team::{Patience, Team};
 /// Most threads of a pool.
 const MAX_THREADS: usize = 1024;
 
-/// How long a thread waits when each thread has a core: see `PATIENCE_CROWDED` for the yields.
+/// How long a thread waits when each thread may have a core. By estimate, not by measurement on an
+/// idle machine: a pause takes some tens of nanoseconds, so 2000 outlast the gaps between the
+/// operations of a model, and the 8 microseconds that waking a sleeper took on a busy one. So a
+/// burst of regions should wake each worker once. Then it yields, for others to use the core.
 const PATIENCE: Patience = Patience { n_spins: 2000, n_yields: 64 };
 
-/// How long a thread waits when there are more threads than cores.
+/// How long a thread waits when there are more threads than cores: spinning would keep a core from
+/// a thread that has work.
 const PATIENCE_CROWDED: Patience = Patience { n_spins: 0, n_yields: 16 };
 
 /// Threads for the operations of this crate: the caller's own and workers that wait for it.
@@ -40,9 +44,10 @@ const PATIENCE_CROWDED: Patience = Patience { n_spins: 0, n_yields: 16 };
 /// Clones share the threads; these end when the last clone is dropped. Results do not depend on the
 /// number of threads, see [Invariance](crate#invariance).
 ///
-/// Workers that have nothing to do look for work for some 50 microseconds, which bridges the gaps
-/// between the operations of a model, then offer their core to others, and then sleep. A caller
-/// waits for those workers only that have begun a task, so a worker that gets no core costs nothing.
+/// Workers that have nothing to do look for work for a short while, meant to bridge the gaps
+/// between the operations of a model, then offer their core to others, and then sleep. With more
+/// threads than cores they offer their core at once. A caller does not wait for workers to come,
+/// only for those that came to finish, so a worker that gets no core delays nobody.
 ///
 /// A pool serves one thread at a time. What other threads ask of it meanwhile they compute alone,
 /// each on its own core, rather than wait. A panic in an operation reaches the thread that called

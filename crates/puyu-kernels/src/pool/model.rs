@@ -2,8 +2,10 @@
 //! memory that the language allows, and finds races, deadlocks and lost wake-ups.
 
 #[path = "bell.rs"]
+#[allow(clippy::duplicate_mod, reason = "once with the standard library, once with loom")]
 mod bell;
 #[path = "team.rs"]
+#[allow(clippy::duplicate_mod, reason = "once with the standard library, once with loom")]
 #[allow(dead_code, reason = "the tests of the pool look at more of it than the model")]
 mod team;
 
