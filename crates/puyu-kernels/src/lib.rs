@@ -20,8 +20,8 @@
 //! On one machine, a row of a result depends on that row of the input alone: not on how many rows
 //! share the call, not on where the row stands among them, not on the number of threads. So a
 //! token decoded alone, in a batch or within a prefill has the same bits. Between machines with
-//! different instruction sets, [`rope`], [`quant_linear`], rounding and the conversions keep their bits and the other
-//! operations stay within their stated error.
+//! different instruction sets, [`rope`], the quantised layers, [`quantize`] and the conversions keep
+//! their bits and the other operations stay within their stated error.
 //!
 //! # Threads
 //!

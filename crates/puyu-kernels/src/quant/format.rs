@@ -247,6 +247,6 @@ pub(super) fn place_8(output: usize, input: usize) -> usize {
 /// Where it lies in a block of 4-bit values: the byte, and the bits from which it begins.
 pub(super) fn place_4(output: usize, input: usize) -> (usize, u32) {
     let pair = input / (2 * QUAD);
-    let shift = if input / QUAD % 2 == 0 { 0 } else { 4 };
+    let shift = 4 * (input / QUAD % 2) as u32;
     (pair * QUAD_BYTES + output * QUAD + input % QUAD, shift)
 }

@@ -231,10 +231,11 @@ pub(super) unsafe fn add_groups<K: Kernel, S: Source<K>, const R: usize>(
             packed
         };
         let (heads, _) = head.as_chunks::<SCALE_BYTES>();
-        let zeros = match heads.get(1) {
+        let zeros = if format.has_zeros() {
             // SAFETY: as above.
-            Some(zeros) => Some(unsafe { K::zeros(zeros) }),
-            None => None,
+            Some(unsafe { K::zeros(&heads[1]) })
+        } else {
+            None
         };
 
         let first = group * group_blocks;
