@@ -11,6 +11,8 @@
 //! | [`rope`] | scalar | 8 pairs | 16 pairs | the same bits everywhere |
 //! | [`swiglu`] | scalar | 8 values | 16 values | `f64`, 4 units in the last place |
 //! | [`linear`] | 8-lane arrays | 4 × 3 tiles of 8 lanes | 4 × 3 tiles of 16 lanes | `f64`, see there |
+//! | [`quant_linear`], [`gate_up_swiglu`] | loops over panels of 16 outputs | 6 × 16 tiles of bytes | as AVX2 | the same bits everywhere, but for SiLU |
+//! | [`quantize`], [`QuantizedRows::quantize`] | 8-lane arrays | the same, compiled for AVX2 | as AVX2 | the same bits everywhere |
 //! | [`bf16_to_f32`], [`f16_to_f32`], [`f32_to_bf16`] | scalar | 8 values | 16 values | the same bits everywhere |
 //!
 //! # Invariance
@@ -18,8 +20,8 @@
 //! On one machine, a row of a result depends on that row of the input alone: not on how many rows
 //! share the call, not on where the row stands among them, not on the number of threads. So a
 //! token decoded alone, in a batch or within a prefill has the same bits. Between machines with
-//! different instruction sets, [`rope`] and the conversions keep their bits and the other
-//! operations stay within their stated error.
+//! different instruction sets, [`rope`], the quantised layers, [`quantize`] and the conversions keep
+//! their bits and the other operations stay within their stated error.
 //!
 //! # Threads
 //!
@@ -45,6 +47,7 @@ mod convert;
 mod cpu;
 mod linear;
 mod pool;
+mod quant;
 mod rms_norm;
 mod rope;
 mod swiglu;
@@ -53,6 +56,11 @@ pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
 pub use pool::{Pool, PoolError};
+pub use quant::{
+    Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize,
+    gate_up_swiglu, gate_up_swiglu_quantized, pack_int4, pack_q4_0, pack_q8_0, quant_linear,
+    quant_linear_rows, quantize, rms_norm_quantized,
+};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};
 pub use swiglu::swiglu;

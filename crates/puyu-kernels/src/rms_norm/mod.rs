@@ -64,7 +64,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 }
 
 /// `isa` comes from `Isa::detect` or `Isa::available`, which name only what the processor has.
-fn rms_norm_on(isa: Isa, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+pub(crate) fn rms_norm_on(isa: Isa, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     match isa {
         // SAFETY: the processor has this instruction set, see above.
         #[cfg(target_arch = "x86_64")]

@@ -58,7 +58,7 @@ pub fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
 }
 
 /// `isa` comes from `Isa::detect` or `Isa::available`, which name only what the processor has.
-fn swiglu_on(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
+pub(crate) fn swiglu_on(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
     match isa {
         // SAFETY: the processor has this instruction set, see above.
         #[cfg(target_arch = "x86_64")]
