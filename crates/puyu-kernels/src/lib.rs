@@ -38,7 +38,10 @@
 
 mod convert;
 mod cpu;
+#[cfg(target_arch = "x86_64")]
+mod exponential;
 mod linear;
+mod paged;
 mod pool;
 mod rms_norm;
 mod rope;
@@ -47,6 +50,7 @@ mod swiglu;
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
+pub use paged::{KvError, KvLayer, KvLayout, KvPool, KvType, Segment, paged_attention};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};
 pub use swiglu::swiglu;
