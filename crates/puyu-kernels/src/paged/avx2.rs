@@ -5,9 +5,10 @@ use std::arch::x86_64::*;
 use half::{bf16, f16};
 
 use super::format::{Bf16, F16, F32, Format, Int4, Int8, Stored};
-use super::kernel::{Group, Kernel, Row, Scales, Share, Softened, bounds};
+use super::kernel::{Codes, Group, Kernel, Row, Scales, Share, Softened, bounds};
 use super::layout::UNIT;
 use crate::cpu::avx2::{load, store, sum_lanes};
+use crate::cpu::prefetch;
 use crate::exponential::avx2::exp_negative;
 
 const LANES: usize = 8;
@@ -35,7 +36,7 @@ impl Kernel for Avx2 {
     fn stream_scores<F: Stored, const R: usize>(
         self,
         queries: &[[f32; R]],
-        keys: &[F::Unit],
+        keys: Codes<'_, F>,
         group: usize,
         rows: &mut [Row; R],
     ) {
@@ -54,7 +55,7 @@ impl Kernel for Avx2 {
         self,
         weights: &[Row; R],
         group: Group<R>,
-        values: &[F::Unit],
+        values: Codes<'_, F>,
         sums: &mut [[f32; UNIT]],
     ) {
         // SAFETY: `self` proves that the processor has the features.
@@ -127,15 +128,16 @@ pub(super) trait Load: Format {
 
 /// Two chains for each row, over even and over odd elements, so that their latencies overlap.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn stream_scores<F: Load, const R: usize>(
+fn stream_scores<F: Stored, const R: usize>(
     queries: &[[f32; R]],
-    keys: &[F::Unit],
+    keys: Codes<'_, F>,
     group: usize,
     rows: &mut [Row; R],
 ) {
     let mut chains = [[[_mm256_setzero_ps(); 2]; R]; 2];
-    let pairs = queries.as_chunks::<2>().0.iter().zip(keys.as_chunks::<2>().0);
-    for (queries, keys) in pairs {
+    let pairs = keys.units.as_chunks::<2>().0.iter().zip(keys.ahead.as_chunks::<2>().0);
+    for (queries, (keys, ahead)) in queries.as_chunks::<2>().0.iter().zip(pairs) {
+        prefetch(ahead, 0);
         for parity in 0..2 {
             // SAFETY: this function has the features that `load` asks for.
             let [low, high] = unsafe { F::load(&keys[parity]) };
@@ -158,15 +160,18 @@ fn stream_scores<F: Load, const R: usize>(
 
 /// As [`stream_scores`], for one half of the tokens.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn stream_half_scores<F: Load, const R: usize, const HALF: usize>(
+fn stream_half_scores<F: Stored, const R: usize, const HALF: usize>(
     queries: &[[f32; R]],
-    keys: &[F::Unit],
+    keys: Codes<'_, F>,
     group: usize,
     rows: &mut [Row; R],
 ) {
     let mut chains = [[_mm256_setzero_ps(); R]; 2];
-    let pairs = queries.as_chunks::<2>().0.iter().zip(keys.as_chunks::<2>().0);
-    for (queries, keys) in pairs {
+    let pairs = keys.units.as_chunks::<2>().0.iter().zip(keys.ahead.as_chunks::<2>().0);
+    for (queries, (keys, ahead)) in queries.as_chunks::<2>().0.iter().zip(pairs) {
+        if HALF == 0 {
+            prefetch(ahead, 0);
+        }
         for parity in 0..2 {
             // SAFETY: this function has the features that `load` asks for.
             let key = unsafe { F::load(&keys[parity]) }[HALF];
@@ -184,22 +189,24 @@ fn stream_half_scores<F: Load, const R: usize, const HALF: usize>(
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn stream_values<F: Load, const R: usize>(
+fn stream_values<F: Stored, const R: usize>(
     weights: &[Row; R],
     group: Group<R>,
-    values: &[F::Unit],
+    values: Codes<'_, F>,
     sums: &mut [[f32; UNIT]],
 ) {
     let (sums, _) = sums.as_chunks_mut::<R>();
     let [least, most] = group.bounds();
     let first = group.index * UNIT;
-    let mut tokens = values.chunks_exact(sums.len());
+    let mut tokens = values.units.chunks_exact(sums.len());
+    let mut ahead = values.ahead.chunks_exact(STEP_TOKENS * sums.len());
     let mut token = 0;
     while token + STEP_TOKENS <= least {
         let weights: [[f32; STEP_TOKENS]; R] =
             std::array::from_fn(|row| std::array::from_fn(|i| weights[row][first + token + i]));
         let values = std::array::from_fn(|_| tokens.next().unwrap_or_default());
-        add_tokens::<F, R>(&weights, values, sums);
+        let ahead = ahead.next().unwrap_or_default();
+        add_tokens::<F, R>(&weights, values, ahead, sums);
         token += STEP_TOKENS;
     }
     for (token, values) in (token..most).zip(tokens) {
@@ -218,13 +225,16 @@ fn stream_values<F: Load, const R: usize>(
 /// Adds the weighted values of [`STEP_TOKENS`] tokens, oldest first.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add_tokens<F: Load, const R: usize>(
+fn add_tokens<F: Stored, const R: usize>(
     weights: &[[f32; STEP_TOKENS]; R],
     values: [&[F::Unit]; STEP_TOKENS],
+    ahead: &[F::Unit],
     sums: &mut [[[f32; UNIT]; R]],
 ) {
     let values = values.map(|values| &values[..sums.len()]);
-    for (unit, sums) in sums.iter_mut().enumerate() {
+    let (ahead, _) = ahead.as_chunks::<STEP_TOKENS>();
+    for ((unit, sums), ahead) in sums.iter_mut().enumerate().zip(ahead) {
+        prefetch(ahead, 0);
         // SAFETY: this function has the features that `load` asks for.
         let values = values.map(|values| unsafe { F::load(&values[unit]) });
         for (weights, sums) in weights.iter().zip(sums) {

@@ -44,9 +44,9 @@ fn round_to_f16(values: &[f32; UNIT]) -> [f16; UNIT] {
 }
 
 fn put<const N: usize>(codes: &mut [u8], places: Places, row: impl Iterator<Item = [u8; N]>) {
-    let (codes, _) = codes.as_chunks_mut::<N>();
-    for (place, code) in places.iter().zip(row) {
-        codes[place] = code;
+    let (codes, _) = codes[places.first * N..].as_chunks_mut::<N>();
+    for (place, code) in codes.iter_mut().step_by(places.stride).zip(row) {
+        *place = code;
     }
 }
 

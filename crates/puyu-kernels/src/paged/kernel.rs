@@ -57,13 +57,22 @@ pub(super) struct Share {
     pub(super) bias: f32,
 }
 
+/// Codes of a group of tokens: `head_dim` units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Codes<'a, F: Stored> {
+    pub(super) units: &'a [F::Unit],
+    /// As many that will be read soon, to be asked for bit by bit: all at once they would hold up
+    /// the reading of these.
+    pub(super) ahead: &'a [F::Unit],
+}
+
 /// A version. Rows are tokens or query heads; `R` of them share the reading of a key or value.
 pub(super) trait Kernel: Copy + Send + Sync {
     /// Scores of `R` packed queries with the keys of a group of tokens, read from the cache.
     fn stream_scores<F: Stored, const R: usize>(
         self,
         queries: &[[f32; R]],
-        keys: &[F::Unit],
+        keys: Codes<'_, F>,
         group: usize,
         rows: &mut [Row; R],
     );
@@ -74,7 +83,7 @@ pub(super) trait Kernel: Copy + Send + Sync {
         self,
         weights: &[Row; R],
         group: Group<R>,
-        values: &[F::Unit],
+        values: Codes<'_, F>,
         sums: &mut [[f32; UNIT]],
     );
 

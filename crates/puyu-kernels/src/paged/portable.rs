@@ -4,7 +4,7 @@
 //! multiply-add is a slow library call.
 
 use super::format::Stored;
-use super::kernel::{Group, Kernel, Row, Scales, Share, Softened, bounds};
+use super::kernel::{Codes, Group, Kernel, Row, Scales, Share, Softened, bounds};
 use super::layout::UNIT;
 
 /// The version for every processor.
@@ -15,23 +15,23 @@ impl Kernel for Portable {
     fn stream_scores<F: Stored, const R: usize>(
         self,
         queries: &[[f32; R]],
-        keys: &[F::Unit],
+        keys: Codes<'_, F>,
         group: usize,
         rows: &mut [Row; R],
     ) {
-        scores(queries, keys.iter().map(F::widen), group, rows);
+        scores(queries, keys.units.iter().map(F::widen), group, rows);
     }
 
     fn stream_values<F: Stored, const R: usize>(
         self,
         weights: &[Row; R],
         group: Group<R>,
-        values: &[F::Unit],
+        values: Codes<'_, F>,
         sums: &mut [[f32; UNIT]],
     ) {
         let (sums, _) = sums.as_chunks_mut::<R>();
         let [_, most] = group.bounds();
-        for (token, values) in values.chunks_exact(sums.len()).take(most).enumerate() {
+        for (token, values) in values.units.chunks_exact(sums.len()).take(most).enumerate() {
             for (value, sums) in values.iter().map(F::widen).zip(sums.iter_mut()) {
                 for (row, sum) in sums.iter_mut().enumerate() {
                     if token < group.visible[row] {

@@ -1,7 +1,7 @@
 //! One span of a task, by one of two ways.
 
 use super::format::Stored;
-use super::kernel::{Group, Kernel, Scales};
+use super::kernel::{Codes, Group, Kernel, Scales};
 use super::layout::{Side, UNIT};
 use super::scratch::Scratch;
 use super::state::refill;
@@ -30,7 +30,7 @@ impl<'a, K: Kernel> Worker<'a, K> {
     /// Few rows: codes are widened in registers.
     fn stream<F: Stored>(&mut self, span: usize, visible: usize) {
         for group in 0..visible.div_ceil(UNIT) {
-            let [keys, _] = self.codes::<F>(span, group);
+            let [keys, _] = self.streams::<F>(span, group);
             let Scratch { queries, weights, .. } = &mut *self.scratch;
             with_rows!(self.n_rows, R => {
                 let (queries, _) = queries.as_chunks();
@@ -42,7 +42,7 @@ impl<'a, K: Kernel> Worker<'a, K> {
         let n_sums = self.n_rows * self.n_units;
         refill(&mut self.scratch.sums, n_sums, [0.0; UNIT]);
         for index in 0..visible.div_ceil(UNIT) {
-            let [_, values] = self.codes::<F>(span, index);
+            let [_, values] = self.streams::<F>(span, index);
             let Scratch { weights, shares, sums, .. } = &mut *self.scratch;
             with_rows!(self.n_rows, R => {
                 let shares = first::<_, R>(shares).each_ref();
@@ -138,6 +138,18 @@ impl<'a, K: Kernel> Worker<'a, K> {
         let (keys, values, slot) = self.sides(span, group);
         let head_dim = self.call.layout.head_dim;
         [keys, values].map(|side| &F::units(side.codes)[slot / UNIT * head_dim..][..head_dim])
+    }
+
+    /// As [`codes`](Self::codes), with those of the next span, if the task goes on that far. A span
+    /// ahead is what the memory needs: blocks lie anywhere, and the prefetchers of the processor
+    /// end with a page.
+    fn streams<F: Stored>(&self, span: usize, group: usize) -> [Codes<'a, F>; 2] {
+        let [keys, values] = self.codes::<F>(span, group);
+        let next = span + 1;
+        let context = self.call.segments[self.task.segment].context;
+        let goes_on = next < self.task.spans.end && next * SPAN + group * UNIT < context;
+        let ahead = if goes_on { self.codes::<F>(next, group) } else { [keys, values] };
+        [Codes { units: keys, ahead: ahead[0] }, Codes { units: values, ahead: ahead[1] }]
     }
 
     /// The block that holds a group of tokens, and their first slot in it. Groups do not cross
