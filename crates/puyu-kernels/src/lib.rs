@@ -11,6 +11,7 @@
 //! | [`rope`] | scalar | 8 pairs | 16 pairs | the same bits everywhere |
 //! | [`swiglu`] | scalar | 8 values | 16 values | `f64`, 4 units in the last place |
 //! | [`linear`] | 8-lane arrays | 4 × 3 tiles of 8 lanes | 4 × 3 tiles of 16 lanes | `f64`, see there |
+//! | [`paged_attention`] | 16-lane arrays | 6 × 16 tiles of 8 lanes | as AVX2 | `f64`, see there |
 //! | [`bf16_to_f32`], [`f16_to_f32`], [`f32_to_bf16`] | scalar | 8 values | 16 values | the same bits everywhere |
 //!
 //! # Invariance

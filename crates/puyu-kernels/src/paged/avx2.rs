@@ -202,11 +202,16 @@ fn stream_values<F: Stored, const R: usize>(
     let mut ahead = values.ahead.chunks_exact(STEP_TOKENS * sums.len());
     let mut token = 0;
     while token + STEP_TOKENS <= least {
-        let weights: [[f32; STEP_TOKENS]; R] =
-            std::array::from_fn(|row| std::array::from_fn(|i| weights[row][first + token + i]));
-        let values = std::array::from_fn(|_| tokens.next().unwrap_or_default());
+        let mut step =
+            Step::<F, R> { weights: [[0.0; STEP_TOKENS]; R], values: [&[]; STEP_TOKENS] };
+        for (i, values) in tokens.by_ref().take(STEP_TOKENS).enumerate() {
+            step.values[i] = values;
+            for (step, weights) in step.weights.iter_mut().zip(weights) {
+                step[i] = weights[first + token + i];
+            }
+        }
         let ahead = ahead.next().unwrap_or_default();
-        add_tokens::<F, R>(&weights, values, ahead, sums);
+        add_tokens::<F, R>(&step, ahead, sums);
         token += STEP_TOKENS;
     }
     for (token, values) in (token..most).zip(tokens) {
@@ -222,22 +227,30 @@ fn stream_values<F: Stored, const R: usize>(
     }
 }
 
+/// Some tokens for some rows.
+struct Step<'a, F: Stored, const R: usize> {
+    weights: [[f32; STEP_TOKENS]; R],
+    values: [&'a [F::Unit]; STEP_TOKENS],
+}
+
 /// Adds the weighted values of [`STEP_TOKENS`] tokens, oldest first.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_tokens<F: Stored, const R: usize>(
-    weights: &[[f32; STEP_TOKENS]; R],
-    values: [&[F::Unit]; STEP_TOKENS],
+    step: &Step<'_, F, R>,
     ahead: &[F::Unit],
     sums: &mut [[[f32; UNIT]; R]],
 ) {
-    let values = values.map(|values| &values[..sums.len()]);
+    let [first, second, third, fourth] = step.values;
+    let values = first.iter().zip(second).zip(third).zip(fourth);
     let (ahead, _) = ahead.as_chunks::<STEP_TOKENS>();
-    for ((unit, sums), ahead) in sums.iter_mut().enumerate().zip(ahead) {
+    for ((sums, (((first, second), third), fourth)), ahead) in
+        sums.iter_mut().zip(values).zip(ahead)
+    {
         prefetch(ahead, 0);
         // SAFETY: this function has the features that `load` asks for.
-        let values = values.map(|values| unsafe { F::load(&values[unit]) });
-        for (weights, sums) in weights.iter().zip(sums) {
+        let values = unsafe { [F::load(first), F::load(second), F::load(third), F::load(fourth)] };
+        for (weights, sums) in step.weights.iter().zip(sums) {
             let (halves, _) = sums.as_chunks_mut::<LANES>();
             let mut sum = [load(&halves[0]), load(&halves[1])];
             for (weight, value) in weights.iter().zip(values) {

@@ -24,7 +24,7 @@ impl<T: Format> Stored for T {}
 /// How [`UNIT`] codes are stored.
 pub(super) trait Format: Copy + Send + Sync {
     /// Their bytes.
-    type Unit: Copy + Send + Sync;
+    type Unit: Copy + Send + Sync + 'static;
 
     /// Whether a scale and a minimum belong to each row.
     const IS_INTEGER: bool;

@@ -11,9 +11,36 @@ use super::{SPAN, STREAM_ROWS, TILE_ROWS, with_rows};
 /// Groups of tokens in a span.
 const GROUPS: usize = SPAN / UNIT;
 
+/// Where the codes of a span lie: `head_dim` units for each group of tokens, none beyond the
+/// context.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a, F: Stored> {
+    keys: [&'a [F::Unit]; GROUPS],
+    values: [&'a [F::Unit]; GROUPS],
+}
+
 impl<'a, K: Kernel> Worker<'a, K> {
-    /// Takes a span into the state of all rows that see some of it.
-    pub(super) fn add_span<F: Stored>(&mut self, span: usize) {
+    /// Finds a span.
+    pub(super) fn view<F: Stored>(&self, span: usize) -> View<'a, F> {
+        let head_dim = self.call.layout.head_dim;
+        let context = self.call.segments[self.task.segment].context;
+        let mut view = View { keys: [&[]; GROUPS], values: [&[]; GROUPS] };
+        for group in 0..context.saturating_sub(span * SPAN).min(SPAN).div_ceil(UNIT) {
+            let (keys, values, slot) = self.sides(span, group);
+            let first = slot / UNIT * head_dim;
+            view.keys[group] = &F::units(keys.codes)[first..][..head_dim];
+            view.values[group] = &F::units(values.codes)[first..][..head_dim];
+        }
+        view
+    }
+
+    /// Takes a span into the state of all rows that see some of it. The next one will be read soon.
+    pub(super) fn add_span<F: Stored>(
+        &mut self,
+        span: usize,
+        view: View<'a, F>,
+        next: View<'a, F>,
+    ) {
         // The last row sees most.
         let visible = self.visible(span, self.n_rows - 1);
         self.scratch.weights.resize(self.n_rows, [0.0; SPAN]);
@@ -21,16 +48,22 @@ impl<'a, K: Kernel> Worker<'a, K> {
             self.load_scales(span, visible);
         }
         if self.n_rows <= STREAM_ROWS {
-            self.stream::<F>(span, visible);
+            self.stream(span, visible, view, next);
         } else {
-            self.tile::<F>(span, visible);
+            self.tile(span, visible, view);
         }
     }
 
     /// Few rows: codes are widened in registers.
-    fn stream<F: Stored>(&mut self, span: usize, visible: usize) {
+    fn stream<F: Stored>(
+        &mut self,
+        span: usize,
+        visible: usize,
+        view: View<'a, F>,
+        next: View<'a, F>,
+    ) {
         for group in 0..visible.div_ceil(UNIT) {
-            let [keys, _] = self.streams::<F>(span, group);
+            let keys = codes(view.keys[group], next.keys[group]);
             let Scratch { queries, weights, .. } = &mut *self.scratch;
             with_rows!(self.n_rows, R => {
                 let (queries, _) = queries.as_chunks();
@@ -42,7 +75,7 @@ impl<'a, K: Kernel> Worker<'a, K> {
         let n_sums = self.n_rows * self.n_units;
         refill(&mut self.scratch.sums, n_sums, [0.0; UNIT]);
         for index in 0..visible.div_ceil(UNIT) {
-            let [_, values] = self.streams::<F>(span, index);
+            let values = codes(view.values[index], next.values[index]);
             let Scratch { weights, shares, sums, .. } = &mut *self.scratch;
             with_rows!(self.n_rows, R => {
                 let shares = first::<_, R>(shares).each_ref();
@@ -60,8 +93,8 @@ impl<'a, K: Kernel> Worker<'a, K> {
     }
 
     /// Many rows: codes are widened once.
-    fn tile<F: Stored>(&mut self, span: usize, visible: usize) {
-        self.widen::<F>(span, visible);
+    fn tile<F: Stored>(&mut self, span: usize, visible: usize, view: View<'a, F>) {
+        self.widen(visible, view);
         let head_dim = self.call.layout.head_dim;
         for index in 0..visible.div_ceil(UNIT) {
             for group in 0..self.n_groups() {
@@ -108,12 +141,12 @@ impl<'a, K: Kernel> Worker<'a, K> {
     }
 
     /// Widens the keys and values of a span.
-    fn widen<F: Stored>(&mut self, span: usize, visible: usize) {
+    fn widen<F: Stored>(&mut self, visible: usize, view: View<'a, F>) {
         let head_dim = self.call.layout.head_dim;
         self.scratch.keys.resize(GROUPS * head_dim, [0.0; UNIT]);
         self.scratch.values.resize(SPAN * self.n_units, [0.0; UNIT]);
         for group in 0..visible.div_ceil(UNIT) {
-            let [keys, values] = self.codes::<F>(span, group);
+            let (keys, values) = (view.keys[group], view.values[group]);
             let Scratch { keys: wide_keys, values: wide_values, .. } = &mut *self.scratch;
             self.kernel.widen::<F>(keys, &mut wide_keys[group * head_dim..][..head_dim]);
             self.kernel.widen_columns::<F>(values, &mut wide_values[group * UNIT..]);
@@ -133,25 +166,6 @@ impl<'a, K: Kernel> Worker<'a, K> {
         self.scratch.scales = Some(scales);
     }
 
-    /// The codes of the keys and of the values of a group of tokens, `head_dim` units each.
-    fn codes<F: Stored>(&self, span: usize, group: usize) -> [&'a [F::Unit]; 2] {
-        let (keys, values, slot) = self.sides(span, group);
-        let head_dim = self.call.layout.head_dim;
-        [keys, values].map(|side| &F::units(side.codes)[slot / UNIT * head_dim..][..head_dim])
-    }
-
-    /// As [`codes`](Self::codes), with those of the next span, if the task goes on that far. A span
-    /// ahead is what the memory needs: blocks lie anywhere, and the prefetchers of the processor
-    /// end with a page.
-    fn streams<F: Stored>(&self, span: usize, group: usize) -> [Codes<'a, F>; 2] {
-        let [keys, values] = self.codes::<F>(span, group);
-        let next = span + 1;
-        let context = self.call.segments[self.task.segment].context;
-        let goes_on = next < self.task.spans.end && next * SPAN + group * UNIT < context;
-        let ahead = if goes_on { self.codes::<F>(next, group) } else { [keys, values] };
-        [Codes { units: keys, ahead: ahead[0] }, Codes { units: values, ahead: ahead[1] }]
-    }
-
     /// The block that holds a group of tokens, and their first slot in it. Groups do not cross
     /// blocks: both begin at multiples of [`UNIT`].
     fn sides(&self, span: usize, group: usize) -> (Side<'a>, Side<'a>, usize) {
@@ -162,6 +176,12 @@ impl<'a, K: Kernel> Worker<'a, K> {
         let [keys, values] = call.cache.sides(block, self.task.kv_head);
         (call.layout.split(keys), call.layout.split(values), slot)
     }
+}
+
+/// Codes, and those of the next span, if it has them. A span ahead is what the memory needs: blocks
+/// lie anywhere, and the prefetchers of the processor end with a page.
+fn codes<'a, F: Stored>(units: &'a [F::Unit], next: &'a [F::Unit]) -> Codes<'a, F> {
+    Codes { units, ahead: if next.is_empty() { units } else { next } }
 }
 
 /// Copies the floats of a group of tokens.

@@ -7,7 +7,7 @@ use super::layout::UNIT;
 use super::plan::Task;
 use super::scratch::Scratch;
 use super::shared::Shared;
-use super::state::{Saved, refill};
+use super::state::{Saved, State, refill};
 use super::{SPAN, TILE_ROWS, with_rows};
 
 /// A task at work.
@@ -33,25 +33,33 @@ impl<'a, K: Kernel> Worker<'a, K> {
 
     /// Computes the outputs of the task.
     pub(super) fn run<F: Stored>(&mut self, out: &Shared<'_>) {
-        self.prepare();
-        self.scratch.state.reset(self.n_rows, self.n_units);
-        for span in self.task.spans.clone() {
-            self.add_span::<F>(span);
-        }
+        self.each_span::<F>(|_| ());
         self.write(out);
     }
 
     /// Computes the spans of the task one by one, without combining them.
     pub(super) fn run_part<F: Stored>(&mut self, parts: &Shared<'_>) {
-        self.prepare();
-        let len = self.call.part_len(self.task);
+        let (n_rows, n_units, len) = (self.n_rows, self.n_units, self.call.part_len(self.task));
         let mut start = self.task.part_start.unwrap_or_default();
-        for span in self.task.spans.clone() {
-            self.scratch.state.reset(self.n_rows, self.n_units);
-            self.add_span::<F>(span);
+        self.each_span::<F>(|state| {
             // SAFETY: the plan gives every span of every part its own floats.
-            self.scratch.state.save(unsafe { parts.part(start, len) });
+            state.save(unsafe { parts.part(start, len) });
+            state.reset(n_rows, n_units);
             start += len;
+        });
+    }
+
+    /// Takes span by span into the state, which `done` sees after each.
+    fn each_span<F: Stored>(&mut self, mut done: impl FnMut(&mut State)) {
+        self.prepare();
+        self.scratch.state.reset(self.n_rows, self.n_units);
+        let mut view = self.view::<F>(self.task.spans.start);
+        for span in self.task.spans.clone() {
+            let is_last = span + 1 == self.task.spans.end;
+            let next = if is_last { view } else { self.view(span + 1) };
+            self.add_span(span, view, next);
+            done(&mut self.scratch.state);
+            view = next;
         }
     }
 
