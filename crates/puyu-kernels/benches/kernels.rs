@@ -5,12 +5,13 @@
 //! item is one multiply-add).
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, Divan};
 use half::{bf16, f16};
-use puyu_kernels::{RopeShape, Weight, linear, rms_norm, rope, swiglu};
-use rayon::ThreadPool;
+use puyu_kernels::{Pool, RopeShape, Weight, linear, rms_norm, rope, swiglu};
 
 /// Threads that each bench is run with.
 const THREADS: [usize; 2] = [1, 2];
@@ -28,11 +29,9 @@ fn main() {
     Divan::from_args().main();
 }
 
-fn pool(n_threads: usize) -> ThreadPool {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(n_threads)
-        .build()
-        .expect("a pool of a few threads can be made")
+fn pool(n_threads: usize) -> Pool {
+    let n_threads = NonZeroUsize::new(n_threads).expect("benches have threads");
+    Pool::new(n_threads).expect("a pool of a few threads can be made")
 }
 
 /// Values that are neither zero nor denormal.
@@ -43,7 +42,6 @@ fn values(len: usize) -> Vec<f32> {
 /// What the machine can do at most.
 mod roofs {
     use super::*;
-    use rayon::prelude::*;
 
     /// Reads a large array, one stream for each thread.
     #[divan::bench(args = THREADS)]
@@ -51,7 +49,11 @@ mod roofs {
         let words = vec![1_u64; 1 << 25];
         let pool = pool(n_threads);
         bencher.counter(BytesCount::of_slice(&words)).bench(|| {
-            pool.install(|| words.par_chunks(words.len() / n_threads).map(sum).sum::<u64>())
+            let (total, len) = (AtomicU64::new(0), words.len() / n_threads);
+            pool.for_each(n_threads, |i| {
+                total.fetch_add(sum(&words[i * len..][..len]), Ordering::Relaxed);
+            });
+            total
         });
     }
 
@@ -109,6 +111,109 @@ mod roofs {
     #[cfg(not(target_arch = "x86_64"))]
     mod peak {
         pub(super) fn bench(_bencher: divan::Bencher<'_, '_>) {}
+    }
+}
+
+/// What it costs to split work: regions in a second. The pool of this crate against rayon, which
+/// is entered once for all regions.
+///
+/// Read these on an idle machine only. A caller of the pool does not wait for workers that are
+/// late, so where others take the cores `empty` gets faster, not slower, and `short` tells of them.
+mod regions {
+    use super::*;
+    use rayon::prelude::*;
+
+    /// Regions of a token of a model with 24 layers.
+    const REGIONS: usize = 200;
+
+    /// Tasks for each thread, as the operations have them.
+    const TASKS_PER_THREAD: usize = 4;
+
+    /// Runs regions of so many tasks, on the pool of this crate.
+    fn ours(bencher: Bencher<'_, '_>, n_threads: usize, n_tasks: usize, task: fn(usize)) {
+        let pool = pool(n_threads);
+        bencher.counter(ItemsCount::new(REGIONS)).bench_local(|| {
+            for _ in 0..REGIONS {
+                pool.for_each(n_tasks, task);
+            }
+        });
+    }
+
+    /// Runs regions of so many tasks, on rayon.
+    fn rayon(bencher: Bencher<'_, '_>, n_threads: usize, n_tasks: usize, task: fn(usize)) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
+        let pool = pool.expect("a pool of a few threads can be made");
+        bencher.counter(ItemsCount::new(REGIONS)).bench_local(|| {
+            pool.install(|| {
+                for _ in 0..REGIONS {
+                    (0..n_tasks).into_par_iter().for_each(task);
+                }
+            });
+        });
+    }
+
+    /// Nothing to do. What the caller pays; workers may come too late for a task. What it takes to
+    /// give one a task is `handover`.
+    mod empty {
+        use super::*;
+
+        #[divan::bench(args = [1, 2, 4])]
+        fn pool(bencher: Bencher<'_, '_>, n_threads: usize) {
+            ours(bencher, n_threads, n_threads * TASKS_PER_THREAD, |_| ());
+        }
+
+        #[divan::bench(args = [1, 2, 4])]
+        fn rayon(bencher: Bencher<'_, '_>, n_threads: usize) {
+            super::rayon(bencher, n_threads, n_threads * TASKS_PER_THREAD, |_| ());
+        }
+    }
+
+    /// Two tasks, neither of which ends before both have begun: from one thread to the other and
+    /// back.
+    mod handover {
+        use super::*;
+
+        #[divan::bench]
+        fn pool(bencher: Bencher<'_, '_>) {
+            ours(bencher, 2, 2, |_| meet());
+        }
+
+        #[divan::bench]
+        fn rayon(bencher: Bencher<'_, '_>) {
+            super::rayon(bencher, 2, 2, |_| meet());
+        }
+
+        fn meet() {
+            static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+            let both = ARRIVED.fetch_add(1, Ordering::Relaxed) / 2 * 2 + 2;
+            while ARRIVED.load(Ordering::Relaxed) < both {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// 50 microseconds for each thread.
+    mod short {
+        use super::*;
+
+        #[divan::bench(args = [1, 2, 4])]
+        fn pool(bencher: Bencher<'_, '_>, n_threads: usize) {
+            ours(bencher, n_threads, n_threads * TASKS_PER_THREAD, |_| work());
+        }
+
+        #[divan::bench(args = [1, 2, 4])]
+        fn rayon(bencher: Bencher<'_, '_>, n_threads: usize) {
+            super::rayon(bencher, n_threads, n_threads * TASKS_PER_THREAD, |_| work());
+        }
+
+        /// Some 12 microseconds: a chain of products, each of which waits for the one before.
+        fn work() {
+            let mut x = black_box(1.0_f32);
+            for _ in 0..10_000 {
+                x *= black_box(0.999);
+            }
+            black_box(x);
+        }
     }
 }
 
@@ -211,7 +316,7 @@ mod elementwise {
     const CASES: [(usize, usize); 3] = [(1, 1), (512, 1), (512, 2)];
 
     /// A single row is too small for threads, and for the price of entering a pool.
-    fn run(pool: &ThreadPool, n: usize, op: impl FnOnce() + Send) {
+    fn run(pool: &Pool, n: usize, op: impl FnOnce() + Send) {
         if n == 1 { op() } else { pool.install(op) }
     }
 

@@ -5,12 +5,11 @@
 //! prefill (against `roofs::multiply_add`).
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, Divan};
-use puyu_kernels::{KvLayout, KvPool, KvType, Segment, paged_attention};
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use puyu_kernels::{KvLayout, KvPool, KvType, Pool, Segment, paged_attention};
 
 fn main() {
     Divan::from_args().main();
@@ -29,11 +28,9 @@ const CACHE_BYTES: usize = 160 << 20;
 
 const TYPES: [KvType; 5] = [KvType::F32, KvType::F16, KvType::Bf16, KvType::Int8, KvType::Int4];
 
-fn pool(n_threads: usize) -> ThreadPool {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(n_threads)
-        .build()
-        .expect("a pool of a few threads can be made")
+fn pool(n_threads: usize) -> Pool {
+    let n_threads = NonZeroUsize::new(n_threads).expect("every bench names a number of threads");
+    Pool::new(n_threads).expect("a pool of a few threads can be made")
 }
 
 /// Values that are neither zero nor denormal.
@@ -91,9 +88,11 @@ mod roofs {
     #[divan::bench(args = [1, 2])]
     fn read(bencher: Bencher<'_, '_>, n_threads: usize) {
         let words = vec![1_u64; 1 << 24];
-        let pool = pool(n_threads);
+        let (pool, len) = (pool(n_threads), words.len() / n_threads);
         bencher.counter(BytesCount::of_slice(&words)).bench(|| {
-            pool.install(|| words.par_chunks(words.len() / n_threads).map(sum).sum::<u64>())
+            pool.for_each(n_threads, |i| {
+                black_box(sum(&words[i * len..][..len]));
+            });
         });
     }
 

@@ -24,8 +24,11 @@
 //!
 //! # Threads
 //!
-//! Operations that are large enough are split over the current rayon pool; small ones run on the
-//! caller's thread. `rayon::ThreadPool::install` chooses another pool.
+//! Operations that are large enough are split over threads; small ones run on the caller's thread.
+//! Within [`Pool::install`] the threads are those of that [`Pool`], which is made for the many short
+//! operations of a model and has the size that its owner gave it. Without one they are those of the
+//! current rayon pool, which suits programs that use rayon themselves. What an operation computes
+//! does not depend on the choice.
 //!
 //! # How to add an operation
 //!
@@ -35,7 +38,9 @@
 //!    `as_chunks`, so that the only `unsafe` is the call that follows detection.
 //! 3. Tests that run every version in [`Isa::available`] over sizes around the block and extreme
 //!    values, against the definition: exact where it can be, else with a stated error.
-//! 4. A line in the table above and a bench in `benches/kernels.rs`.
+//! 4. Threads through the functions of the module `pool` alone, from a measured size on. Tasks may
+//!    not depend on the number of threads in what they compute.
+//! 5. A line in the table above and a bench in `benches/kernels.rs`.
 
 mod convert;
 mod cpu;
@@ -52,6 +57,7 @@ pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
 pub use paged::{KvError, KvLayer, KvLayout, KvPool, KvType, Segment, paged_attention};
+pub use pool::{Pool, PoolError};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};
 pub use swiglu::swiglu;

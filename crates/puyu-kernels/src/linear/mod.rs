@@ -104,8 +104,8 @@ impl Weight<'_> {
 /// bias alone: not on `n`, on `m`, or on the number of threads. So decoding and prefill agree.
 ///
 /// One row reads the weight once, as fast as the memory gives it. More rows are computed in
-/// register tiles over blocks that stay in the caches. Large products are split over the current
-/// rayon pool.
+/// register tiles over blocks that stay in the caches. Large products are split over
+/// [threads](crate#threads).
 ///
 /// # Shapes
 ///

@@ -2,8 +2,8 @@ use puyu_testkit::{random_normal, random_tokens};
 
 use super::attention::{Call, attention_on};
 use super::*;
-use crate::Isa;
 use crate::testing::{bits, versions};
+use crate::{Isa, Pool};
 
 const TYPES: [KvType; 5] = [KvType::F32, KvType::F16, KvType::Bf16, KvType::Int8, KvType::Int4];
 
@@ -343,8 +343,7 @@ fn the_number_of_threads_does_not_change_the_bits() {
             let fixture = Fixture::filled(layout, &lens.map(|(_, context)| context), 1.0);
             let queries = random_normal(n_queries(&lens) * group * 64, 3);
             let run = |n_threads: usize| {
-                let builder = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
-                let threads = builder.build().unwrap();
+                let threads = Pool::new(n_threads.try_into().unwrap()).unwrap();
                 threads.install(|| {
                     fixture.with_call(&lens, group, &queries, |call| {
                         let n_cut = plan::Plan::new(call, n_threads).merges.len();

@@ -10,9 +10,7 @@ mod avx512;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
-
-use crate::Isa;
+use crate::{Isa, pool};
 
 /// Values from which several threads are used: some 40 microseconds of one thread, several times
 /// what it takes to wake another.
@@ -59,9 +57,10 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     }
     // At least 16 Ki values in a task, but whole rows.
     let task = (1_usize << 14).div_ceil(d) * d;
-    out.par_chunks_mut(task)
-        .zip(x.par_chunks(task))
-        .for_each(|(out, x)| rms_norm_on(isa, x, weight, eps, out));
+    pool::for_each_chunk(out, task, |i, out| {
+        let x = &x[i * task..][..out.len()];
+        rms_norm_on(isa, x, weight, eps, out);
+    });
 }
 
 /// `isa` comes from `Isa::detect` or `Isa::available`, which name only what the processor has.

@@ -10,9 +10,7 @@ mod avx512;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
-
-use crate::Isa;
+use crate::{Isa, pool};
 
 /// Values from which several threads are used: some 35 microseconds of one thread, several times
 /// what it takes to wake another.
@@ -79,10 +77,11 @@ pub fn rope(x: &[f32], cos: &[f32], sin: &[f32], shape: RopeShape, out: &mut [f3
     }
     // At least 16 Ki values in a task, but whole tokens.
     let task = (1_usize << 14).div_ceil(token_len);
-    out.par_chunks_mut(task * token_len)
-        .zip(x.par_chunks(task * token_len))
-        .zip(cos.par_chunks(task * half).zip(sin.par_chunks(task * half)))
-        .for_each(|((out, x), (cos, sin))| rope_on(isa, x, [cos, sin], shape, out));
+    pool::for_each_chunk(out, task * token_len, |i, out| {
+        let x = &x[i * task * token_len..][..out.len()];
+        let angles = i * task * half..(i * task + out.len() / token_len) * half;
+        rope_on(isa, x, [&cos[angles.clone()], &sin[angles]], shape, out);
+    });
 }
 
 /// `isa` comes from `Isa::detect` or `Isa::available`, which name only what the processor has.

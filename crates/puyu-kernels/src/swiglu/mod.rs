@@ -10,9 +10,7 @@ mod avx512;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
-
-use crate::Isa;
+use crate::{Isa, pool};
 
 /// Values from which several threads are used: some 45 microseconds of one thread, several times
 /// what it takes to wake another.
@@ -51,9 +49,10 @@ pub fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
     if gate.len() < PARALLEL_LEN {
         return swiglu_on(isa, gate, up, out);
     }
-    out.par_chunks_mut(TASK_LEN)
-        .zip(gate.par_chunks(TASK_LEN).zip(up.par_chunks(TASK_LEN)))
-        .for_each(|(out, (gate, up))| swiglu_on(isa, gate, up, out));
+    pool::for_each_chunk(out, TASK_LEN, |i, out| {
+        let values = i * TASK_LEN..i * TASK_LEN + out.len();
+        swiglu_on(isa, &gate[values.clone()], &up[values], out);
+    });
 }
 
 /// `isa` comes from `Isa::detect` or `Isa::available`, which name only what the processor has.
