@@ -13,6 +13,7 @@
 //! | [`linear`] | 8-lane arrays | 4 × 3 tiles of 8 lanes | 4 × 3 tiles of 16 lanes | `f64`, see there |
 //! | [`quant_linear`], [`gate_up_swiglu`] | loops over panels of 16 outputs | 6 × 16 tiles of bytes | as AVX2 | the same bits everywhere, but for SiLU |
 //! | [`quantize`], [`QuantizedRows::quantize`] | 8-lane arrays | the same, compiled for AVX2 | as AVX2 | the same bits everywhere |
+//! | [`paged_attention`] | 16-lane arrays | 6 × 16 tiles of 8 lanes | as AVX2 | `f64`, see there |
 //! | [`bf16_to_f32`], [`f16_to_f32`], [`f32_to_bf16`] | scalar | 8 values | 16 values | the same bits everywhere |
 //!
 //! # Invariance
@@ -45,7 +46,10 @@
 
 mod convert;
 mod cpu;
+#[cfg(target_arch = "x86_64")]
+mod exponential;
 mod linear;
+mod paged;
 mod pool;
 mod quant;
 mod rms_norm;
@@ -55,6 +59,7 @@ mod swiglu;
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};
 pub use cpu::Isa;
 pub use linear::{Weight, linear};
+pub use paged::{KvError, KvLayer, KvLayout, KvPool, KvType, Segment, paged_attention};
 pub use pool::{Pool, PoolError};
 pub use quant::{
     Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize,

@@ -6,8 +6,6 @@ mod scalar;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
-mod exponential;
 
 #[cfg(test)]
 mod tests;

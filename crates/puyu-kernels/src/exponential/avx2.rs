@@ -1,0 +1,38 @@
+//! 8 values at a time.
+
+use std::arch::x86_64::*;
+
+use super::{COEFFICIENTS, LN_2_HIGH, LN_2_LOW, LOWEST};
+
+/// `exp(x)` for `x` not above 0, or NaN.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub(crate) fn exp_negative(x: __m256) -> __m256 {
+    let x = _mm256_max_ps(_mm256_set1_ps(LOWEST), x);
+    let n = _mm256_mul_ps(x, _mm256_set1_ps(std::f32::consts::LOG2_E));
+    let n = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(n);
+    let r = _mm256_fnmadd_ps(n, _mm256_set1_ps(LN_2_HIGH), x);
+    let r = _mm256_fnmadd_ps(n, _mm256_set1_ps(LN_2_LOW), r);
+
+    let [highest, others @ ..] = COEFFICIENTS;
+    let mut p = _mm256_set1_ps(highest);
+    for coefficient in others {
+        p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(coefficient));
+    }
+    let p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r);
+    let p = _mm256_add_ps(p, _mm256_set1_ps(1.0));
+
+    // 2^n in two factors: n goes down to -150, beyond the smallest normal exponent.
+    let n = _mm256_cvtps_epi32(n);
+    let half = _mm256_srai_epi32::<1>(n);
+    let rest = _mm256_sub_epi32(n, half);
+    _mm256_mul_ps(_mm256_mul_ps(p, power_of_two(half)), power_of_two(rest))
+}
+
+/// `2^n` for `n` from -126 to 127.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn power_of_two(n: __m256i) -> __m256 {
+    let biased = _mm256_add_epi32(n, _mm256_set1_epi32(127));
+    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+}
