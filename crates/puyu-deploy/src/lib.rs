@@ -3,6 +3,8 @@
 //! [`Pipeline`] joins a decoder of `puyu-model` with a tokenizer and a chat template of
 //! `puyu-text`, and is a [`LanguageModel`](puyu_core::LanguageModel) for everything above it.
 //!
+//! [`Engine`] serves many requests at a time on token ids, one step after the other.
+//!
 //! # Examples
 //!
 //! ```no_run
@@ -27,6 +29,7 @@
 
 mod answer;
 mod chat;
+pub mod engine;
 mod error;
 mod fingerprint;
 mod generate;
@@ -40,6 +43,7 @@ mod stop;
 mod tests;
 
 pub use chat::Chat;
+pub use engine::Engine;
 pub use error::PipelineError;
 pub use options::PipelineOptions;
 pub use pipeline::Pipeline;
