@@ -53,6 +53,7 @@ mod paged;
 mod pool;
 mod quant;
 mod rms_norm;
+pub mod roof;
 mod rope;
 mod swiglu;
 
