@@ -41,6 +41,8 @@ pub(super) fn round_group(weights: &Weights, format: QuantFormat, codes: &mut Co
         codes.scale = f16::NAN;
         return;
     }
+    // What is missing at the end of a short group takes no part.
+    let weights = &weights[..format.group().len()];
     match format {
         QuantFormat::Int4 { .. } => round_4(weights, codes),
         QuantFormat::Int4Asymmetric { .. } => round_asymmetric(weights, codes),
@@ -49,7 +51,7 @@ pub(super) fn round_group(weights: &Weights, format: QuantFormat, codes: &mut Co
 }
 
 #[inline(always)]
-fn round_8(weights: &Weights, codes: &mut Codes) {
+fn round_8(weights: &[f32], codes: &mut Codes) {
     let largest = weights.iter().fold(0.0_f32, |max, weight| max.max(weight.abs()));
     codes.scale = scale_up(largest, 127.0, 0.49);
     let inverse = inverse(codes.scale);
@@ -60,7 +62,7 @@ fn round_8(weights: &Weights, codes: &mut Codes) {
 }
 
 #[inline(always)]
-fn round_asymmetric(weights: &Weights, codes: &mut Codes) {
+fn round_asymmetric(weights: &[f32], codes: &mut Codes) {
     let (lowest, highest) = weights
         .iter()
         .fold((0.0_f32, 0.0_f32), |(low, high), &weight| (low.min(weight), high.max(weight)));
@@ -78,7 +80,7 @@ fn round_asymmetric(weights: &Weights, codes: &mut Codes) {
 /// The scale with the least squared error among those that make the largest weight about -8, as it
 /// is, or -7, where the opposite sign fits too; each also refined by least squares.
 #[inline(always)]
-fn round_4(weights: &Weights, codes: &mut Codes) {
+fn round_4(weights: &[f32], codes: &mut Codes) {
     let extreme =
         weights.iter().fold(
             0.0_f32,
@@ -112,7 +114,7 @@ struct Fit {
 }
 
 #[inline(always)]
-fn fit(weights: &Weights, scale: f16) -> Fit {
+fn fit(weights: &[f32], scale: f16) -> Fit {
     let (inverse, scale) = (inverse(scale), scale.to_f32());
     // 8 sums each, which compilers turn into vectors.
     let (mut errors, mut products, mut squares) = ([0.0; 8], [0.0; 8], [0.0; 8]);
