@@ -254,6 +254,16 @@ pub enum ForwardError {
         /// Tokens the cache may hold.
         capacity: usize,
     },
+    /// A sequence names a block that the cache does not have.
+    #[error("row {row}: block {block} does not exist, the cache has {n_blocks}")]
+    NoSuchBlock {
+        /// The row.
+        row: usize,
+        /// The block.
+        block: u32,
+        /// Blocks of the cache.
+        n_blocks: usize,
+    },
     /// The model has another head than the call needs.
     #[error("this model has {found}; the call needs {expected}")]
     Head {

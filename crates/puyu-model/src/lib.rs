@@ -5,6 +5,7 @@
 //! | describe a model | [`DecoderConfig`], [`Preset`] |
 //! | open a Hugging Face folder | [`Checkpoint`], [`LoadOptions`] |
 //! | compute | [`Decoder`], [`KvCache`], [`SequencePlan`] |
+//! | compute many sequences at once | [`Decoder::hidden_paged`], [`PagedCache`], [`PagedSegment`] |
 //! | look inside | [`Tap`], [`Observer`] |
 //! | write it back | [`Decoder::save`], [`SaveOptions`] |
 //!
@@ -44,9 +45,11 @@ mod device;
 mod error;
 mod kv_cache;
 pub mod ops;
+mod paged;
 mod rng;
 mod tap;
 
+pub use burn::tensor::Tensor;
 pub use checkpoint::{
     Checkpoint, ComputeDtype, LoadOptions, SaveOptions, WeightDtype, write_random,
 };
@@ -55,9 +58,12 @@ pub use config::{
     RopeConfig, RopeScaling,
 };
 pub use decoder::{
-    Decoder, DecoderLayer, Linear, Mlp, QkvProjection, RmsNorm, SelfAttention, SeparateQkv, read,
+    Decoder, DecoderLayer, Linear, LinearWeight, Mlp, QkvProjection, QuantizedWeight, RmsNorm,
+    SelfAttention, SeparateQkv, read, select_rows,
 };
 pub use device::open_device;
 pub use error::{CheckpointError, ConfigError, DeviceError, ForwardError};
 pub use kv_cache::{KvCache, SequencePlan};
+pub use paged::{PagedCache, PagedSegment};
+pub use puyu_kernels::{KvError, KvType};
 pub use tap::{Observer, Tap, Unobserved};

@@ -10,7 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::mmap;
+use super::{mmap, random};
 use crate::error::CheckpointError;
 
 /// Largest accepted `config.json` or `generation_config.json`. Released ones have about 1 kB.
@@ -32,8 +32,25 @@ pub(super) struct StoredTensor {
     pub(super) path: PathBuf,
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
+    pub(super) content: Content,
+}
+
+/// Where the bytes of a tensor come from.
+pub(super) enum Content {
     /// A slice of the file's memory map.
-    pub(super) bytes: Bytes,
+    Mapped(Bytes),
+    /// No file at all: random numbers, drawn when they are asked for.
+    Random(random::Draw),
+}
+
+impl StoredTensor {
+    /// The bytes, little-endian.
+    pub(super) fn bytes(&self) -> Bytes {
+        match &self.content {
+            Content::Mapped(bytes) => bytes.clone(),
+            Content::Random(draw) => draw.bytes(&self.shape),
+        }
+    }
 }
 
 /// `model.safetensors.index.json`.
@@ -86,7 +103,7 @@ fn read_shard(
             path: path.to_owned(),
             dtype: view.dtype(),
             shape: view.shape().to_vec(),
-            bytes: bytes.slice_ref(view.data()),
+            content: Content::Mapped(bytes.slice_ref(view.data())),
         };
         if let Some(first) = tensors.insert(name.to_owned(), stored) {
             return Err(CheckpointError::Duplicate {

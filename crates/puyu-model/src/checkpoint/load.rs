@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use burn::module::Param;
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData};
+use puyu_kernels::{QuantFormat, QuantShape, Weight};
 use safetensors::Dtype;
 
 use super::files::{self, StoredTensor};
@@ -12,7 +13,8 @@ use super::names::{self, QkvNames};
 use super::{Checkpoint, LoadOptions, WeightDtype, awq};
 use crate::config::{DecoderConfig, Head};
 use crate::decoder::{
-    Decoder, DecoderLayer, Linear, Mlp, QkvProjection, RmsNorm, SelfAttention, SeparateQkv,
+    Decoder, DecoderLayer, Linear, LinearWeight, Mlp, QkvProjection, QuantizedWeight, RmsNorm,
+    SelfAttention, SeparateQkv,
 };
 use crate::error::CheckpointError;
 
@@ -25,15 +27,10 @@ pub(super) fn load(
     let awq = quantization
         .map(|found| awq::Awq::new(found, &checkpoint.folder.join(super::CONFIG)))
         .transpose()?;
-    let mut loader = Loader {
-        folder: checkpoint.folder.clone(),
-        tensors: files::stored_tensors(&checkpoint.folder)?,
-        weights: options.weights,
-        awq,
-        device: device.clone(),
-    };
-    let decoder = loader.decoder(&checkpoint.config, options)?;
-    loader.finish(&checkpoint.config)?;
+    let tensors = files::stored_tensors(&checkpoint.folder)?;
+    let mut loader = Loader::new(checkpoint.folder.clone(), tensors, options, device);
+    loader.awq = awq;
+    let decoder = loader.load(&checkpoint.config, options)?;
     tracing::info!(
         folder = %checkpoint.folder.display(),
         parameters = checkpoint.config.n_parameters(),
@@ -43,7 +40,7 @@ pub(super) fn load(
 }
 
 /// Hands out tensors by name; what remains at the end has no place in the model.
-struct Loader {
+pub(super) struct Loader {
     folder: PathBuf,
     tensors: HashMap<String, StoredTensor>,
     weights: WeightDtype,
@@ -52,6 +49,26 @@ struct Loader {
 }
 
 impl Loader {
+    pub(super) fn new(
+        folder: PathBuf,
+        tensors: HashMap<String, StoredTensor>,
+        options: &LoadOptions,
+        device: &Device,
+    ) -> Self {
+        Self { folder, tensors, weights: options.weights, awq: None, device: device.clone() }
+    }
+
+    /// Makes the model of all tensors.
+    pub(super) fn load(
+        mut self,
+        config: &DecoderConfig,
+        options: &LoadOptions,
+    ) -> Result<Decoder, CheckpointError> {
+        let decoder = self.decoder(config, options)?;
+        self.finish(config)?;
+        Ok(decoder)
+    }
+
     fn decoder(
         &mut self,
         config: &DecoderConfig,
@@ -131,11 +148,43 @@ impl Loader {
             None
         };
         let is_packed = self.tensors.contains_key(&format!("{name}.qweight"));
-        let weight = match (self.awq, is_packed) {
-            (Some(awq), true) => self.dequantized(name, shape, awq)?,
-            _ => self.tensor(&format!("{name}.weight"), shape)?,
+        let weight = match (self.awq, is_packed, self.weights.format()) {
+            (Some(awq), true, _) => float(self.dequantized(name, shape, awq)?),
+            (_, _, None) => float(self.tensor(&format!("{name}.weight"), shape)?),
+            (_, _, Some(format)) => {
+                LinearWeight::Quantized(self.quantized(&format!("{name}.weight"), shape, format)?)
+            }
         };
-        Ok(Linear { weight: Param::from_tensor(weight), bias })
+        Ok(Linear { weight, bias })
+    }
+
+    /// Takes a matrix and quantises it. Besides the file's own memory, which the system may drop,
+    /// only the result takes memory.
+    fn quantized(
+        &mut self,
+        name: &str,
+        [out, input]: [usize; 2],
+        format: QuantFormat,
+    ) -> Result<QuantizedWeight, CheckpointError> {
+        let stored = self.take(name, &[out, input], FLOATS_EXPECTED, &FLOATS)?;
+        let shape = QuantShape { m: out, k: input, format };
+        let Some(n_bytes) = shape.n_bytes().filter(|_| out > 0 && input > 0) else {
+            return Err(CheckpointError::Shape {
+                path: stored.path,
+                name: name.to_owned(),
+                expected: vec![1, 1],
+                found: stored.shape,
+            });
+        };
+        let mut packed = vec![0; n_bytes];
+        let data = shared_or_copied(stored.bytes(), dtype_of(stored.dtype));
+        let weight = match stored.dtype {
+            Dtype::BF16 => Weight::Bf16(bytemuck::cast_slice(&data)),
+            Dtype::F16 => Weight::F16(bytemuck::cast_slice(&data)),
+            _ => Weight::F32(bytemuck::cast_slice(&data)),
+        };
+        puyu_kernels::quantize(weight, shape, &mut packed);
+        Ok(QuantizedWeight::new(Bytes::from_bytes_vec(packed), shape, &self.device))
     }
 
     fn dequantized(
@@ -148,7 +197,8 @@ impl Loader {
         let qweight = self.take(&format!("{name}.qweight"), &qweight, "I32", &[Dtype::I32])?;
         let qzeros = self.take(&format!("{name}.qzeros"), &qzeros, "I32", &[Dtype::I32])?;
         let scales = self.take(&format!("{name}.scales"), &scales, "F16", &[Dtype::F16])?;
-        let values = awq.dequantize([&qweight.bytes, &qzeros.bytes, &scales.bytes], [out, input]);
+        let values =
+            awq.dequantize([&qweight.bytes(), &qzeros.bytes(), &scales.bytes()], [out, input]);
         let data = TensorData::new(values, [out, input]);
         Ok(Tensor::from_data(data, (&self.device, self.target(DType::F32))))
     }
@@ -159,14 +209,9 @@ impl Loader {
         name: &str,
         shape: [usize; D],
     ) -> Result<Tensor<D>, CheckpointError> {
-        let floats = [Dtype::F32, Dtype::BF16, Dtype::F16];
-        let stored = self.take(name, &shape, "F32, BF16 or F16", &floats)?;
-        let dtype = match stored.dtype {
-            Dtype::BF16 => DType::BF16,
-            Dtype::F16 => DType::F16,
-            _ => DType::F32,
-        };
-        let data = TensorData::from_bytes(shared_or_copied(stored.bytes, dtype), shape, dtype);
+        let stored = self.take(name, &shape, FLOATS_EXPECTED, &FLOATS)?;
+        let dtype = dtype_of(stored.dtype);
+        let data = TensorData::from_bytes(shared_or_copied(stored.bytes(), dtype), shape, dtype);
         Ok(Tensor::from_data(data, (&self.device, self.target(dtype))))
     }
 
@@ -206,7 +251,10 @@ impl Loader {
     /// The type in memory of a tensor stored as `stored`.
     fn target(&self, stored: DType) -> DType {
         let wanted = match self.weights {
-            WeightDtype::Stored => stored,
+            WeightDtype::Stored
+            | WeightDtype::Int8
+            | WeightDtype::Int4
+            | WeightDtype::Int4Group128 => stored,
             WeightDtype::F32 => DType::F32,
             WeightDtype::Bf16 => DType::BF16,
             WeightDtype::F16 => DType::F16,
@@ -232,6 +280,25 @@ impl Loader {
             }
         }
     }
+}
+
+/// Types of tensors that are floats.
+const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::BF16, Dtype::F16];
+
+/// [`FLOATS`], in words.
+const FLOATS_EXPECTED: &str = "F32, BF16 or F16";
+
+/// The tensor library's name of one of [`FLOATS`].
+fn dtype_of(stored: Dtype) -> DType {
+    match stored {
+        Dtype::BF16 => DType::BF16,
+        Dtype::F16 => DType::F16,
+        _ => DType::F32,
+    }
+}
+
+fn float(weight: Tensor<2>) -> LinearWeight {
+    LinearWeight::Float(Param::from_tensor(weight))
 }
 
 /// The file's own memory where its elements are aligned, else a copy.

@@ -13,6 +13,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device};
+use puyu_kernels::{Group, QuantFormat};
 
 use crate::config::{DecoderConfig, GenerationConfig, HfConfig, HfQuantization};
 use crate::decoder::Decoder;
@@ -69,6 +70,26 @@ pub enum WeightDtype {
     Bf16,
     /// Half floats: 5 bits of exponent, 10 of fraction.
     F16,
+    /// The matrices of layers and head as 8-bit integers, the rest as stored; quantised one by one
+    /// while they are read. 8.5 bits a weight.
+    Int8,
+    /// The same with 4-bit integers in groups of 32. 4.5 bits a weight.
+    Int4,
+    /// The same with 4-bit integers in groups of 128. 4.125 bits a weight, further from the
+    /// original than [`Int4`](Self::Int4).
+    Int4Group128,
+}
+
+impl WeightDtype {
+    /// The format of matrices, if they are quantised.
+    fn format(self) -> Option<QuantFormat> {
+        match self {
+            Self::Stored | Self::F32 | Self::Bf16 | Self::F16 => None,
+            Self::Int8 => Some(QuantFormat::Int8 { group: Group::Of32 }),
+            Self::Int4 => Some(QuantFormat::Int4 { group: Group::Of32 }),
+            Self::Int4Group128 => Some(QuantFormat::Int4 { group: Group::Of128 }),
+        }
+    }
 }
 
 /// The type of activations between operations.

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{DType, Tensor, TensorData};
+use puyu_kernels::QuantShape;
 use safetensors::{Dtype, SafeTensorError, View};
 use serde::Serialize;
 
 use super::names::{self, QkvNames};
 use super::{CONFIG, GENERATION_CONFIG, files};
 use crate::config::HfConfig;
-use crate::decoder::{Decoder, Linear, QkvProjection};
+use crate::decoder::{Decoder, Linear, LinearWeight, QkvProjection, QuantizedWeight};
 use crate::error::CheckpointError;
 
 /// What is written beside the weights, and in how many files.
@@ -123,6 +124,16 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// A quantised weight, as the floats that it stands for.
+    fn widened(name: String, weight: &'a QuantizedWeight) -> Self {
+        let QuantShape { m, k, .. } = weight.shape();
+        let read = move || {
+            let values = weight.dequantize().map_err(|error| error.to_string())?;
+            Ok(TensorData::new(values, [m, k]))
+        };
+        Self { name, dtype: Dtype::F32, shape: vec![m, k], read: Box::new(read) }
+    }
+
     fn n_bytes(&self) -> u64 {
         let bytes = if self.dtype == Dtype::F32 { 4 } else { 2 };
         self.shape.iter().map(|&n| n as u64).product::<u64>() * bytes
@@ -130,7 +141,11 @@ impl<'a> Stored<'a> {
 }
 
 fn push<'a>(all: &mut Vec<Stored<'a>>, name: &str, linear: &'a Linear) {
-    all.push(Stored::of(format!("{name}.weight"), &linear.weight));
+    let weight = format!("{name}.weight");
+    all.push(match &linear.weight {
+        LinearWeight::Float(parameter) => Stored::of(weight, parameter),
+        LinearWeight::Quantized(quantized) => Stored::widened(weight, quantized),
+    });
     if let Some(bias) = &linear.bias {
         all.push(Stored::of(format!("{name}.bias"), bias));
     }

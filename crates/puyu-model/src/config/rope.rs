@@ -61,6 +61,18 @@ pub enum NtkRule {
     FixedAtPrompt,
 }
 
+impl NtkRule {
+    /// The length that decides the base for tokens up to `reached` of a sequence that was started
+    /// with `prompt_tokens`.
+    pub(crate) fn length(self, prompt_tokens: usize, reached: usize) -> usize {
+        match self {
+            Self::FixedAtPrompt => prompt_tokens,
+            // A prompt that comes in pieces already knows its end.
+            Self::PerStep | Self::RotateAllKeys => reached.max(prompt_tokens),
+        }
+    }
+}
+
 /// Rotary position embedding of one model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RopeConfig {

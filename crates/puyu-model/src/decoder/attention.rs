@@ -13,7 +13,9 @@ use burn::tensor::{Bool, DType, Tensor};
 
 use super::linear::Linear;
 use super::step::Step;
+use crate::error::ForwardError;
 use crate::kv_cache::LayerCache;
+use crate::paged::PagedLayer;
 
 /// How query, key and value are projected.
 #[derive(Module, Debug)]
@@ -53,33 +55,44 @@ pub struct SelfAttention {
     pub(crate) head_dim: usize,
 }
 
+/// What the new tokens may attend to besides each other.
+pub(crate) enum Past<'a> {
+    /// Nothing.
+    None,
+    /// Rows of one length, behind each other.
+    Rows(&'a mut LayerCache),
+    /// Sequences in blocks; the new tokens of all stand in one row.
+    Paged(PagedLayer<'a>),
+}
+
 impl SelfAttention {
-    /// Lets the new tokens attend to the cache and to each other, and appends them to the cache.
+    /// Lets the new tokens attend to the past and to each other, and makes them part of it.
     ///
     /// # Shapes
     ///
     /// - `x_btd`: `[B, T, D]`
     /// - returns: `[B, T, D]`
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError::Device`] if the device fails.
     pub(crate) fn forward(
         &self,
         x_btd: Tensor<3>,
         step: &Step,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
+        past: Past<'_>,
+    ) -> Result<Tensor<3>, ForwardError> {
         let (q_bthe, k_btke, v_btke) = self.project(x_btd);
         let q_bthe = step.rotate_new(q_bthe);
         let k_btke = if step.rotates_all_keys() { k_btke } else { step.rotate_new(k_btke) };
 
-        let (k_bkte, v_bkte) = (k_btke.swap_dims(1, 2), v_btke.swap_dims(1, 2));
-        let (k_bkse, v_bkse) = match cache {
-            Some(cache) => cache.append(k_bkte, v_bkte),
-            None => (k_bkte, v_bkte),
+        let out_bthe = match past {
+            Past::None => attend_to_rows(q_bthe, k_btke, v_btke, step, None),
+            Past::Rows(cache) => attend_to_rows(q_bthe, k_btke, v_btke, step, Some(cache)),
+            Past::Paged(mut layer) => layer.attend(q_bthe, k_btke, v_btke)?,
         };
-        let k_bkse = step.rotate_all(k_bkse);
-
-        let out_bhte = grouped_attention(q_bthe.swap_dims(1, 2), k_bkse, v_bkse, step.hidden());
-        let [b, h, t, e] = out_bhte.dims();
-        self.output.forward(out_bhte.swap_dims(1, 2).reshape([b, t, h * e]))
+        let [b, t, h, e] = out_bthe.dims();
+        Ok(self.output.forward(out_bthe.reshape([b, t, h * e])))
     }
 
     /// Queries `[B, T, H, E]`, keys and values `[B, T, K, E]` of the new tokens.
@@ -103,6 +116,24 @@ impl SelfAttention {
             }
         }
     }
+}
+
+/// `q_bthe` `[B, T, H, E]`, `k_btke` and `v_btke` `[B, T, K, E]` to `[B, T, H, E]`.
+fn attend_to_rows(
+    q_bthe: Tensor<4>,
+    k_btke: Tensor<4>,
+    v_btke: Tensor<4>,
+    step: &Step,
+    cache: Option<&mut LayerCache>,
+) -> Tensor<4> {
+    let (k_bkte, v_bkte) = (k_btke.swap_dims(1, 2), v_btke.swap_dims(1, 2));
+    let (k_bkse, v_bkse) = match cache {
+        Some(cache) => cache.append(k_bkte, v_bkte),
+        None => (k_bkte, v_bkte),
+    };
+    let k_bkse = step.rotate_all(k_bkse);
+    let out_bhte = grouped_attention(q_bthe.swap_dims(1, 2), k_bkse, v_bkse, step.hidden());
+    out_bhte.swap_dims(1, 2)
 }
 
 /// Softmax attention in which `G` consecutive query heads share a key/value head.

@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::attention::{QkvProjection, SelfAttention, SeparateQkv};
-use super::{Decoder, DecoderLayer, Linear, Mlp, RmsNorm};
+use super::{Decoder, DecoderLayer, Linear, LinearWeight, Mlp, RmsNorm};
 use crate::config::{DecoderConfig, Head};
 use crate::error::ConfigError;
 use crate::rng::Rng;
@@ -76,7 +76,7 @@ impl Fresh<'_> {
     fn linear(&mut self, shape: [usize; 2], has_bias: bool) -> Linear {
         let weight = self.matrix(shape);
         let zeros = || Param::from_tensor(Tensor::zeros([shape[0]], (self.device, DType::F32)));
-        Linear { weight, bias: has_bias.then(zeros) }
+        Linear { weight: LinearWeight::Float(weight), bias: has_bias.then(zeros) }
     }
 
     fn norm(&self, width: usize, config: &DecoderConfig) -> RmsNorm {

@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::attention::SelfAttention;
+use super::attention::{Past, SelfAttention};
 use super::mlp::Mlp;
 use super::norm::RmsNorm;
 use super::step::Step;
-use crate::kv_cache::LayerCache;
+use crate::error::ForwardError;
 use crate::tap::{Observer, Tap};
 
 /// One decoder layer.
@@ -28,17 +28,21 @@ impl DecoderLayer {
     ///
     /// - `x_btd`: `[B, T, D]`
     /// - returns: `[B, T, D]`
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError::Device`] if the device fails.
     pub(crate) fn forward(
         &self,
         x_btd: Tensor<3>,
         layer: usize,
         step: &Step,
-        cache: Option<&mut LayerCache>,
+        past: Past<'_>,
         observer: &mut dyn Observer,
-    ) -> Tensor<3> {
+    ) -> Result<Tensor<3>, ForwardError> {
         let normal = self.attention_norm.forward(x_btd.clone());
         observer.observe(Tap::AttentionInput { layer }, &normal);
-        let attended = self.attention.forward(normal, step, cache);
+        let attended = self.attention.forward(normal, step, past)?;
         observer.observe(Tap::AttentionOutput { layer }, &attended);
         let x_btd = x_btd + attended;
 
@@ -48,6 +52,6 @@ impl DecoderLayer {
         observer.observe(Tap::MlpOutput { layer }, &transformed);
         let x_btd = x_btd + transformed;
         observer.observe(Tap::LayerOutput { layer }, &x_btd);
-        x_btd
+        Ok(x_btd)
     }
 }

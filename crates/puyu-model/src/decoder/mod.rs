@@ -19,12 +19,14 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use crate::config::{DecoderConfig, Head};
 use crate::error::ForwardError;
 use crate::kv_cache::KvCache;
+use crate::paged::{PagedCache, PagedLayer, PagedSegment, kernel_segments};
 use crate::tap::{Observer, Tap, Unobserved};
+use attention::Past;
 use step::Step;
 
 pub use attention::{QkvProjection, SelfAttention, SeparateQkv};
 pub use layer::DecoderLayer;
-pub use linear::Linear;
+pub use linear::{Linear, LinearWeight, QuantizedWeight};
 pub use mlp::Mlp;
 pub use norm::RmsNorm;
 
@@ -156,8 +158,8 @@ impl Decoder {
         let mut x_btd = self.embed(tokens, [b, t]);
         observer.observe(Tap::Embedding, &x_btd);
         for (index, layer) in self.layers.iter().enumerate() {
-            let layer_cache = Some(&mut cache.layers[index]);
-            x_btd = layer.forward(x_btd, index, &step, layer_cache, observer);
+            let past = Past::Rows(&mut cache.layers[index]);
+            x_btd = layer.forward(x_btd, index, &step, past, observer)?;
         }
         cache.advance(t);
         let hidden_btd = self.norm.forward(x_btd);
@@ -199,11 +201,53 @@ impl Decoder {
         let mut x_btd = self.embed(tokens, [b, t]);
         observer.observe(Tap::Embedding, &x_btd);
         for (index, layer) in self.layers.iter().enumerate() {
-            x_btd = layer.forward(x_btd, index, &step, None, observer);
+            x_btd = layer.forward(x_btd, index, &step, Past::None, observer)?;
         }
         let hidden_btd = self.norm.forward(x_btd);
         observer.observe(Tap::FinalNorm, &hidden_btd);
         Ok(hidden_btd)
+    }
+
+    /// Appends tokens of several sequences to their blocks and returns the states that the head
+    /// reads, one sequence after the other.
+    ///
+    /// On the CPU the states of a token depend on its sequence alone: not on the other sequences,
+    /// on how it was cut into calls, on the size or place of its blocks, or on the number of
+    /// threads.
+    ///
+    /// # Shapes
+    ///
+    /// - returns: `[1, N, D]`, after the final norm, for the `N` new tokens of all segments
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError`] if there is no token, an id is outside the vocabulary, or a sequence does
+    /// not fit its blocks; the cache is unchanged then. [`ForwardError::Device`] if the device
+    /// fails; the slots of the new tokens may hold anything then.
+    pub fn hidden_paged(
+        &self,
+        segments: &[PagedSegment<'_>],
+        cache: &mut PagedCache,
+    ) -> Result<Tensor<3>, ForwardError> {
+        cache.check(segments)?;
+        for (row, segment) in segments.iter().enumerate() {
+            self.check_ids(row, segment.tokens)?;
+        }
+        let tokens: Vec<u32> =
+            segments.iter().flat_map(|segment| segment.tokens).copied().collect();
+        let is_empty = |segment: &PagedSegment<'_>| segment.tokens.is_empty();
+        if tokens.is_empty() || segments.iter().any(is_empty) {
+            return Err(ForwardError::Empty);
+        }
+        let step = Step::paged(&self.config, segments, cache.ntk_rule(), &self.device());
+        let n_tokens = tokens.len();
+        let mut x_btd = self.embed(&[tokens], [1, n_tokens]);
+        let segments = kernel_segments(segments);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let paged = PagedLayer { cache: &mut *cache, layer: index, segments: &segments };
+            x_btd = layer.forward(x_btd, index, &step, Past::Paged(paged), &mut Unobserved)?;
+        }
+        Ok(self.norm.forward(x_btd))
     }
 
     /// What the head makes of hidden states, in `f32`: logits, or one score of a reward model.
@@ -260,17 +304,24 @@ impl Decoder {
         if t == 0 {
             return Err(ForwardError::Empty);
         }
-        let vocab_size = self.config.vocab_size;
         for (row, ids) in tokens.iter().enumerate() {
             if ids.len() != t {
                 return Err(ForwardError::Ragged { row, expected: t, found: ids.len() });
             }
-            if let Some(position) = ids.iter().position(|&id| id as usize >= vocab_size) {
-                let found = ids[position];
-                return Err(ForwardError::TokenId { row, position, found, vocab_size });
-            }
+            self.check_ids(row, ids)?;
         }
         Ok([tokens.len(), t])
+    }
+
+    fn check_ids(&self, row: usize, ids: &[u32]) -> Result<(), ForwardError> {
+        let vocab_size = self.config.vocab_size;
+        match ids.iter().position(|&id| id as usize >= vocab_size) {
+            Some(position) => {
+                let found = ids[position];
+                Err(ForwardError::TokenId { row, position, found, vocab_size })
+            }
+            None => Ok(()),
+        }
     }
 
     fn require_logits(&self) -> Result<(), ForwardError> {
@@ -282,6 +333,25 @@ impl Decoder {
             }),
         }
     }
+}
+
+/// Some rows of the states of one sequence or batch, in the order of `rows`.
+///
+/// # Shapes
+///
+/// - `states_1nd`: `[1, N, D]`
+/// - returns: `[1, rows.len(), D]`
+///
+/// # Panics
+///
+/// If one of `rows` is not below `N`.
+pub fn select_rows(states_1nd: Tensor<3>, rows: &[usize]) -> Tensor<3> {
+    let [_b, n, _d] = states_1nd.dims();
+    assert!(rows.iter().all(|&row| row < n), "rows {rows:?} of {n} do not exist");
+    let device = states_1nd.device();
+    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let rows = TensorData::new(rows.clone(), [rows.len()]);
+    states_1nd.select(1, Tensor::<1, Int>::from_data(rows, (&device, DType::I32)))
 }
 
 /// Copies a tensor to the host as `f32`, row-major, with one device synchronisation.

@@ -7,6 +7,7 @@ use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use crate::config::{DecoderConfig, NtkRule, RopeConfig};
 use crate::kv_cache::KvCache;
 use crate::ops;
+use crate::paged::PagedSegment;
 
 /// Positions of one forward pass.
 pub(crate) struct Step {
@@ -39,11 +40,7 @@ impl Step {
                 .zip(&plan.prompt_tokens)
                 .map(|(&padding, &prompt)| {
                     let reached = end.saturating_sub(padding);
-                    let length = match cache.ntk_rule() {
-                        NtkRule::FixedAtPrompt => prompt,
-                        // A prompt that comes in pieces already knows its end.
-                        NtkRule::PerStep | NtkRule::RotateAllKeys => reached.max(prompt),
-                    };
+                    let length = cache.ntk_rule().length(prompt, reached);
                     ((from..end).map(|slot| slot.saturating_sub(padding)).collect(), length)
                 })
                 .collect()
@@ -82,6 +79,29 @@ impl Step {
             all_keys: None,
             hidden_b1ts: Some(Tensor::from_data(TensorData::new(hidden, shape), device)),
         }
+    }
+
+    /// The pass that appends tokens of several sequences, standing in one row, to their blocks.
+    pub(crate) fn paged(
+        config: &DecoderConfig,
+        segments: &[PagedSegment<'_>],
+        ntk_rule: NtkRule,
+        device: &Device,
+    ) -> Self {
+        let mut tables = Tables::default();
+        for segment in segments {
+            let end = segment.start + segment.tokens.len();
+            // Tokens are rotated as if they came one by one, however many come at once.
+            let stride = if config.rope.is_dynamic() { 1 } else { segment.tokens.len() };
+            for first in (segment.start..end).step_by(stride) {
+                let last = end.min(first + stride);
+                let length = ntk_rule.length(segment.prompt_tokens, last);
+                tables.extend(&config.rope, first..last, length);
+            }
+        }
+        let n_tokens = segments.iter().map(|segment| segment.tokens.len()).sum();
+        let rotation = tables.upload([1, n_tokens, config.rope.head_dim / 2], device);
+        Self { new_tokens: rotation, all_keys: None, hidden_b1ts: None }
     }
 
     pub(crate) fn rotates_all_keys(&self) -> bool {

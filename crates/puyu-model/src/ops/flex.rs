@@ -53,6 +53,6 @@ pub(super) fn from_f32(values: Vec<f32>, shape: Shape, dtype: DType) -> FlexTens
     FlexTensor::from_data(data)
 }
 
-fn slice_of<E: burn::tensor::Element + bytemuck::Pod>(tensor: &FlexTensor) -> &[E] {
+pub(super) fn slice_of<E: burn::tensor::Element + bytemuck::Pod>(tensor: &FlexTensor) -> &[E] {
     tensor.as_slice().expect("the caller made the tensor contiguous and matched its type")
 }

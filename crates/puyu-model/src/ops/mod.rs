@@ -10,6 +10,7 @@
 #[cfg(feature = "cpu")]
 mod flex;
 mod linear;
+mod quant_linear;
 mod rms_norm;
 mod rope;
 mod swiglu;
@@ -17,6 +18,7 @@ mod swiglu;
 mod testing;
 
 pub use linear::{LinearOp, linear};
+pub use quant_linear::{QuantLinearOp, quant_linear};
 pub use rms_norm::{RmsNormOp, rms_norm};
 pub use rope::{RopeOp, rotate_halves};
 pub use swiglu::{SwigluOp, swiglu};

@@ -3,6 +3,7 @@
 mod awq;
 mod bad_input;
 mod odd_input;
+mod quantized;
 mod random;
 mod round_trip;
 mod saving;

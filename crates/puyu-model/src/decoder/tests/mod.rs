@@ -62,7 +62,7 @@ fn rows_of(golden: &Golden, name: &str) -> Vec<Vec<u32>> {
     golden.u32(name).chunks_exact(n_tokens).map(<[u32]>::to_vec).collect()
 }
 
-fn ids_of(value: &serde_json::Value) -> Vec<u32> {
+pub(crate) fn ids_of(value: &serde_json::Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
 }
 
