@@ -3,7 +3,8 @@
 //! [`Pipeline`] joins a decoder of `puyu-model` with a tokenizer and a chat template of
 //! `puyu-text`, and is a [`LanguageModel`](puyu_core::LanguageModel) for everything above it.
 //!
-//! [`Engine`] serves many requests at a time on token ids, one step after the other.
+//! [`Engine`] serves many requests at a time on token ids, one step after the other;
+//! [`ModelRunner`] is a decoder below it.
 //!
 //! # Examples
 //!
@@ -34,6 +35,7 @@ mod error;
 mod fingerprint;
 mod generate;
 mod language_model;
+mod model_runner;
 mod options;
 mod pipeline;
 mod prompt;
@@ -45,5 +47,7 @@ mod tests;
 pub use chat::Chat;
 pub use engine::Engine;
 pub use error::PipelineError;
+pub use model_runner::{ModelRunner, RunnerOptions};
 pub use options::PipelineOptions;
 pub use pipeline::Pipeline;
+pub use puyu_kernels::{KvType, Pool, PoolError, roof};

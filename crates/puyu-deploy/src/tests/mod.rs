@@ -11,6 +11,7 @@ mod ends;
 mod generate;
 mod open;
 mod score;
+mod served;
 
 use std::ops::ControlFlow;
 use std::path::Path;
