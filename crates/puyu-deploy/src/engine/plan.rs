@@ -123,7 +123,7 @@ impl Planner<'_> {
 
     fn admit(&self, outline: &mut Outline<'_>) {
         if !outline.plan.preempted.is_empty() {
-            // There is no room for those that run, so there is none for others.
+            // Those just sent back come before whoever waits now.
             return;
         }
         for (&key, sequence) in self.waiting {

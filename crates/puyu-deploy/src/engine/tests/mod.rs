@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use puyu_core::{FinishReason, SampledToken};
 
+use super::sequence::SequenceKey;
 use super::*;
 use toy::{Generate, Outcome, ToyRunner};
 
@@ -63,10 +64,22 @@ impl Bench {
             let Some(generate) = watched.get(&id) else { return ControlFlow::Continue(()) };
             generate.watch(token)
         };
+        let running: BTreeSet<_> = self.engine.running.keys().copied().collect();
+        let known: BTreeSet<_> = self.engine.waiting.keys().chain(&running).copied().collect();
         for event in self.engine.step_watched(&mut watcher) {
             self.take(event);
         }
         self.check_accounts();
+        self.check_order(&running, &known);
+    }
+
+    /// Nobody began to run before an older one that was there already and waits.
+    fn check_order(&self, ran_before: &BTreeSet<SequenceKey>, known: &BTreeSet<SequenceKey>) {
+        let oldest = self.engine.waiting.keys().find(|key| known.contains(key));
+        let youngest = self.engine.running.keys().rev().find(|key| !ran_before.contains(key));
+        if let (Some(oldest), Some(youngest)) = (oldest, youngest) {
+            assert!(youngest < oldest, "{youngest:?} has overtaken {oldest:?}");
+        }
     }
 
     /// Steps until everything has ended, in a number of steps that is bounded by the work.
@@ -120,6 +133,10 @@ impl Bench {
             for &block in &sequence.table {
                 *holders.entry(block).or_default() += 1;
             }
+        }
+        for sequence in engine.running.values() {
+            let n_needed = engine.cache.blocks_for(sequence.n_target);
+            assert!(sequence.table.len() <= n_needed, "blocks of guesses are given back");
         }
         assert_eq!(blocks.held, holders.len(), "blocks that somebody holds");
         for (block, n_holders) in holders {
