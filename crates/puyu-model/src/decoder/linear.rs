@@ -18,6 +18,10 @@ pub struct Linear {
 
 /// The weight of a linear map.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "seven per layer; a box would cost a jump in every product to save a few hundred bytes"
+)]
 pub enum LinearWeight {
     /// Floats, `[out, in]`.
     Float(Param<Tensor<2>>),
