@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Args, Parser};
 use puyu::model::{KvType, Preset, WeightDtype};
 
@@ -55,6 +56,13 @@ pub(crate) struct Model {
 }
 
 impl Arguments {
+    /// Checks what the parser cannot.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(self.repeat > 0, "--repeat: expected at least 1, found 0");
+        ensure!(!self.batch.contains(&0), "--batch: expected at least 1 sequence, found 0");
+        Ok(())
+    }
+
     /// The number of threads.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    arguments.check()?;
     let pool = puyu::deploy::Pool::new(arguments.threads())?;
     let roofs = pool.install(roof::measure);
     let mut loaded = model::load(arguments, &pool)?;

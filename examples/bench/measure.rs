@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use anyhow::ensure;
 use puyu::deploy::engine::{Batch, BlockId, Rows, Runner as _, Segment};
 use serde::Serialize;
 
@@ -36,7 +35,6 @@ pub(crate) enum What {
 
 /// Makes all measurements that are asked for.
 pub(crate) fn all(arguments: &Arguments, loaded: &mut Loaded) -> anyhow::Result<Vec<Rate>> {
-    ensure!(arguments.repeat > 0, "--repeat must be at least 1");
     let mut rates = Vec::new();
     if arguments.pp > 0 {
         let mut sequence = Sequence::new(0, loaded);

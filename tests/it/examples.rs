@@ -1,4 +1,4 @@
-//! The examples as a user runs them: `generate`, `logits`, `tokenize`, `random_model`.
+//! The examples as a user runs them: `generate`, `logits`, `tokenize`, `random_model`, `bench`.
 
 use std::path::Path;
 
@@ -333,4 +333,32 @@ fn a_random_model_is_one_that_generates() {
         }
         second
     });
+}
+
+#[test]
+fn bench_measures_every_case_that_is_asked_for() {
+    let sizes = ["--pp", "8", "--tg", "2", "--repeat", "1", "--threads", "2", "--json"];
+    let cases = ["--shape", "tiny", "--depth", "0,20", "--batch", "1,3"];
+    for (weights, kv) in [("bf16", "f16"), ("int8", "int8"), ("int4", "int4"), ("int4-g128", "f32")]
+    {
+        let types = ["--weights", weights, "--kv", kv];
+        let stdout = succeed("bench", &[&sizes[..], &cases, &types].concat(), "");
+        let report: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(report["threads"], 2);
+        let found: Vec<_> = report["rates"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rate| {
+                assert!(rate["tokens_per_s"].as_f64().unwrap() > 0.0, "{rate}");
+                assert!(rate["share_of_roof"].as_f64().unwrap() > 0.0, "{rate}");
+                let number = |field: &str| rate[field].as_u64().unwrap();
+                (rate["what"].as_str().unwrap().to_owned(), number("depth"), number("batch"))
+            })
+            .collect();
+        let decode = |depth, batch| ("decode".to_owned(), depth, batch);
+        let prefill = ("prefill".to_owned(), 0, 1);
+        let expected = [prefill, decode(0, 1), decode(20, 1), decode(0, 3), decode(20, 3)];
+        assert_eq!(found, expected, "{weights}, {kv}");
+    }
 }

@@ -19,12 +19,17 @@ use puyu::dataset::record::{AnyRecord, CcDocument, Conversation, Document, Inter
 use puyu::dataset::stream::{Policy, ReadReport, RecordStream, StreamOptions, StreamPosition};
 use puyu::dataset::tokens::{CacheWriter, Claim, Job, TokenCache};
 use puyu::dataset::{BadRow, DatasetError, Fault, FaultKind, Fingerprint, Location, RowSource};
-use puyu::deploy::{Chat, PipelineError};
+use puyu::deploy::engine::{
+    Batch, Draft, Engine, EngineEvent, EngineOptions, EngineStatistics, LogitsProcessor,
+    PromptLookup, Request, Runner, Watcher,
+};
+use puyu::deploy::{Chat, ModelRunner, PipelineError, Pool, RunnerOptions};
 use puyu::model::{
     CheckpointError, ComputeDtype, ConfigError, DecoderConfig, DecoderLayer, Family, ForwardError,
-    GenerationConfig, Head, HfConfig, HfQuantization, Linear, LoadOptions, Mlp, NtkRule, Observer,
-    Preset, QkvProjection, RmsNorm, RopeConfig, RopeScaling, SaveOptions, SelfAttention,
-    SeparateQkv, Tap, Unobserved, WeightDtype, open_device, read, write_random,
+    GenerationConfig, Head, HfConfig, HfQuantization, Linear, LinearWeight, LoadOptions, Mlp,
+    NtkRule, Observer, PagedCache, PagedSegment, Preset, QkvProjection, QuantizedWeight, RmsNorm,
+    RopeConfig, RopeScaling, SaveOptions, SelfAttention, SeparateQkv, Tap, Unobserved, WeightDtype,
+    open_device, read, write_random,
 };
 use puyu::prelude::{
     ChatTemplate, Checkpoint, Decoder, DeviceSpec, Event, GenerateOptions, GenerateRequest,
@@ -88,7 +93,8 @@ fn model_is_the_crate_of_the_decoder() {
     check_origin!("puyu_model":
         dyn Observer, Checkpoint, CheckpointError, ComputeDtype, ConfigError, Decoder,
         DecoderConfig, DecoderLayer, Family, ForwardError, GenerationConfig, Head, HfConfig,
-        HfQuantization, KvCache, Linear, LoadOptions, Mlp, NtkRule, Preset, QkvProjection, RmsNorm,
+        HfQuantization, KvCache, Linear, LinearWeight, LoadOptions, Mlp, NtkRule, PagedCache,
+        PagedSegment<'static>, Preset, QkvProjection, QuantizedWeight, RmsNorm,
         RopeConfig, RopeScaling, SaveOptions, SelfAttention, SeparateQkv, SequencePlan, Tap,
         Unobserved, WeightDtype, puyu::model::DeviceError,
     );
@@ -96,7 +102,12 @@ fn model_is_the_crate_of_the_decoder() {
 
 #[test]
 fn deploy_is_the_crate_of_inference() {
-    check_origin!("puyu_deploy": Chat, Pipeline, PipelineError, PipelineOptions);
+    check_origin!("puyu_deploy":
+        dyn Draft, dyn LogitsProcessor, dyn Runner, dyn Watcher, Batch, Chat, Engine<ModelRunner>,
+        EngineEvent, EngineOptions, EngineStatistics, ModelRunner, Pipeline, PipelineError,
+        PipelineOptions, PromptLookup, Request, RunnerOptions,
+    );
+    check_origin!("puyu_kernels": Pool, puyu::model::KvType, puyu::model::KvError);
 }
 
 /// The greedy tokens after a prompt, drawn with the model layer alone.

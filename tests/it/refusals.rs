@@ -95,6 +95,11 @@ fn wrong_arguments_are_refused_before_anything_is_opened() {
         &["internlm9", "internlm2-1.8b"],
     );
     check("chat", &["--shape", "tiny"], &["--shape"]);
+    check("bench", &["--shape", "tiny", "--model", "x"], &["--shape", "--model"]);
+    check("bench", &["--weights", "int3"], &["int3", "int4-g128"]);
+    check("bench", &["--kv", "int2"], &["int2", "int8"]);
+    check("bench", &["--batch", "4,0"], &["--batch", "found 0"]);
+    check("bench", &["--repeat", "0"], &["--repeat", "found 0"]);
     check("train_default", &["--steps", "many"], &["many"]);
     let ended = refuse("tokenize", &[], b"", &["--text", "--ids", "--jsonl"]);
     assert!(ended.stdout.contains("Usage:"), "{}", ended.stdout);
