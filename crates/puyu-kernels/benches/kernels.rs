@@ -1,17 +1,19 @@
 //! Speed of the kernels, and the roofs to compare them with.
 //!
 //! `cargo bench -p puyu-kernels` prints items or bytes in a second. Quote shares of the roofs of
-//! the same run: `roofs::read` for what streams weights, `roofs::multiply_add` for prefill (an
+//! the same run: `roofs::read` for what streams weights, `roofs::multiply_add_f32` for prefill (an
 //! item is one multiply-add).
 
+mod roofs;
+
 use std::hint::black_box;
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, Divan};
 use half::{bf16, f16};
 use puyu_kernels::{Pool, RopeShape, Weight, linear, rms_norm, rope, swiglu};
+use roofs::pool;
 
 /// Threads that each bench is run with.
 const THREADS: [usize; 2] = [1, 2];
@@ -29,89 +31,9 @@ fn main() {
     Divan::from_args().main();
 }
 
-fn pool(n_threads: usize) -> Pool {
-    let n_threads = NonZeroUsize::new(n_threads).expect("benches have threads");
-    Pool::new(n_threads).expect("a pool of a few threads can be made")
-}
-
 /// Values that are neither zero nor denormal.
 fn values(len: usize) -> Vec<f32> {
     (0..len).map(|i| ((i % 251) as f32 - 125.5) / 64.0).collect()
-}
-
-/// What the machine can do at most.
-mod roofs {
-    use super::*;
-
-    /// Reads a large array, one stream for each thread.
-    #[divan::bench(args = THREADS)]
-    fn read(bencher: Bencher<'_, '_>, n_threads: usize) {
-        let words = vec![1_u64; 1 << 25];
-        let pool = pool(n_threads);
-        bencher.counter(BytesCount::of_slice(&words)).bench(|| {
-            let (total, len) = (AtomicU64::new(0), words.len() / n_threads);
-            pool.for_each(n_threads, |i| {
-                total.fetch_add(sum(&words[i * len..][..len]), Ordering::Relaxed);
-            });
-            total
-        });
-    }
-
-    /// Sums in 32 chains, which any compiler turns into vectors.
-    #[inline(never)]
-    fn sum(words: &[u64]) -> u64 {
-        let mut sums = [0_u64; 32];
-        for words in words.as_chunks::<32>().0 {
-            for (sum, word) in sums.iter_mut().zip(words) {
-                *sum = sum.wrapping_add(*word);
-            }
-        }
-        sums.into_iter().fold(0, u64::wrapping_add)
-    }
-
-    /// A product that stays in the first-level cache comes close to the peak of the registers.
-    #[divan::bench]
-    fn multiply_add(bencher: Bencher<'_, '_>) {
-        peak::bench(bencher);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    mod peak {
-        use std::arch::x86_64::*;
-
-        use super::*;
-
-        const STEPS: usize = 1 << 16;
-
-        pub(super) fn bench(bencher: Bencher<'_, '_>) {
-            if !is_x86_feature_detected!("fma") {
-                return;
-            }
-            bencher.counter(ItemsCount::new(STEPS * 12 * 8)).bench(|| {
-                // SAFETY: the feature was detected above.
-                unsafe { run(black_box(1e-9)) }
-            });
-        }
-
-        /// 12 chains of 8 lanes.
-        #[target_feature(enable = "fma")]
-        fn run(x: f32) -> f32 {
-            let x = _mm256_set1_ps(x);
-            let mut chains = [x; 12];
-            for _ in 0..STEPS {
-                for chain in &mut chains {
-                    *chain = _mm256_fmadd_ps(x, x, *chain);
-                }
-            }
-            let sum = chains.into_iter().fold(x, |a, b| _mm256_add_ps(a, b));
-            _mm256_cvtss_f32(sum)
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    mod peak {
-        pub(super) fn bench(_bencher: divan::Bencher<'_, '_>) {}
-    }
 }
 
 /// What it costs to split work: regions in a second. The pool of this crate against rayon, which

@@ -2,14 +2,14 @@
 //!
 //! `cargo bench -p puyu-kernels --bench paged` prints bytes of keys and values in a second for
 //! decoding (to be read against `roofs::read` of the same run), and multiply-adds in a second for
-//! prefill (against `roofs::multiply_add`).
+//! prefill (against `roofs::multiply_add_f32`).
 
-use std::hint::black_box;
-use std::num::NonZeroUsize;
+mod roofs;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, Divan};
-use puyu_kernels::{KvLayout, KvPool, KvType, Pool, Segment, paged_attention};
+use puyu_kernels::{KvLayout, KvPool, KvType, Segment, paged_attention};
+use roofs::pool;
 
 fn main() {
     Divan::from_args().main();
@@ -27,11 +27,6 @@ const BLOCK_TOKENS: usize = 64;
 const CACHE_BYTES: usize = 160 << 20;
 
 const TYPES: [KvType; 5] = [KvType::F32, KvType::F16, KvType::Bf16, KvType::Int8, KvType::Int4];
-
-fn pool(n_threads: usize) -> Pool {
-    let n_threads = NonZeroUsize::new(n_threads).expect("every bench names a number of threads");
-    Pool::new(n_threads).expect("a pool of a few threads can be made")
-}
 
 /// Values that are neither zero nor denormal.
 fn values(len: usize) -> Vec<f32> {
@@ -77,65 +72,6 @@ impl Sequences {
     fn bytes(&self) -> usize {
         let block_bytes = self.cache.layout().block_bytes().expect("the cache has this layout");
         self.tables[0].len() * block_bytes
-    }
-}
-
-/// What the machine can do at most.
-mod roofs {
-    use super::*;
-
-    /// Reads a large array, one stream for each thread.
-    #[divan::bench(args = [1, 2])]
-    fn read(bencher: Bencher<'_, '_>, n_threads: usize) {
-        let words = vec![1_u64; 1 << 24];
-        let (pool, len) = (pool(n_threads), words.len() / n_threads);
-        bencher.counter(BytesCount::of_slice(&words)).bench(|| {
-            pool.for_each(n_threads, |i| {
-                black_box(sum(&words[i * len..][..len]));
-            });
-        });
-    }
-
-    /// Sums in 32 chains, which any compiler turns into vectors.
-    #[inline(never)]
-    fn sum(words: &[u64]) -> u64 {
-        let mut sums = [0_u64; 32];
-        for words in words.as_chunks::<32>().0 {
-            for (sum, word) in sums.iter_mut().zip(words) {
-                *sum = sum.wrapping_add(*word);
-            }
-        }
-        sums.into_iter().fold(0, u64::wrapping_add)
-    }
-
-    /// The peak of the registers.
-    #[cfg(target_arch = "x86_64")]
-    #[divan::bench]
-    fn multiply_add(bencher: Bencher<'_, '_>) {
-        use std::arch::x86_64::*;
-
-        const STEPS: usize = 1 << 16;
-
-        /// 12 chains of 8 lanes.
-        #[target_feature(enable = "fma")]
-        fn run(x: f32) -> f32 {
-            let x = _mm256_set1_ps(x);
-            let mut chains = [x; 12];
-            for _ in 0..STEPS {
-                for chain in &mut chains {
-                    *chain = _mm256_fmadd_ps(x, x, *chain);
-                }
-            }
-            let sum = chains.into_iter().fold(x, |a, b| _mm256_add_ps(a, b));
-            _mm256_cvtss_f32(sum)
-        }
-
-        if is_x86_feature_detected!("fma") {
-            bencher.counter(ItemsCount::new(STEPS * 12 * 8)).bench(|| {
-                // SAFETY: the feature was detected just above.
-                unsafe { run(black_box(1e-9)) }
-            });
-        }
     }
 }
 

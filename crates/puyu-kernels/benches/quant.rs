@@ -3,15 +3,15 @@
 //! `cargo bench -p puyu-kernels --bench quant` prints bytes of weights in a second for one row and
 //! multiply-adds in a second for several. Quote shares of the roofs of the same run.
 
-use std::hint::black_box;
-use std::num::NonZeroUsize;
+mod roofs;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, Divan};
 use puyu_kernels::{
-    Group, Pool, QuantFormat, QuantShape, QuantWeight, QuantizedRows, Weight, gate_up_swiglu,
+    Group, QuantFormat, QuantShape, QuantWeight, QuantizedRows, Weight, gate_up_swiglu,
     quant_linear_rows, quantize, rms_norm_quantized,
 };
+use roofs::pool;
 
 const INT4: QuantFormat = QuantFormat::Int4 { group: Group::Of32 };
 const INT4_128: QuantFormat = QuantFormat::Int4 { group: Group::Of128 };
@@ -24,11 +24,6 @@ const COLD_BYTES: usize = 256 << 20;
 
 fn main() {
     Divan::from_args().main();
-}
-
-fn pool(n_threads: usize) -> Pool {
-    Pool::new(NonZeroUsize::new(n_threads).expect("a bench has a thread"))
-        .expect("a few threads can be started")
 }
 
 /// Values that are neither zero nor denormal.
@@ -72,84 +67,6 @@ fn rows(n: usize, k: usize) -> QuantizedRows {
     let mut rows = QuantizedRows::new();
     rows.quantize(&values(n * k), k);
     rows
-}
-
-/// What the machine can do at most.
-mod roofs {
-    use super::*;
-
-    /// Reads a large array, one stream for each thread.
-    #[divan::bench(args = [1, 2])]
-    fn read(bencher: Bencher<'_, '_>, n_threads: usize) {
-        let words = vec![1_u64; COLD_BYTES / 8];
-        bencher.counter(BytesCount::of_slice(&words)).bench(|| {
-            std::thread::scope(|scope| {
-                let threads: Vec<_> = words
-                    .chunks(words.len() / n_threads)
-                    .map(|words| scope.spawn(|| sum(words)))
-                    .collect();
-                threads.into_iter().map(|thread| thread.join().unwrap_or_default()).max()
-            })
-        });
-    }
-
-    /// Sums in 32 chains, which any compiler turns into vectors.
-    #[inline(never)]
-    fn sum(words: &[u64]) -> u64 {
-        let mut sums = [0_u64; 32];
-        for words in words.as_chunks::<32>().0 {
-            for (sum, word) in sums.iter_mut().zip(words) {
-                *sum = sum.wrapping_add(*word);
-            }
-        }
-        sums.into_iter().fold(0, u64::wrapping_add)
-    }
-
-    /// Multiply-adds of bytes in registers: `maddubs` and an addition in 16 bits.
-    #[divan::bench]
-    fn multiply_add(bencher: Bencher<'_, '_>) {
-        peak::bench(bencher);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    mod peak {
-        use std::arch::x86_64::*;
-
-        use super::*;
-
-        const STEPS: usize = 1 << 16;
-
-        pub(super) fn bench(bencher: Bencher<'_, '_>) {
-            if !is_x86_feature_detected!("avx2") {
-                return;
-            }
-            bencher.counter(ItemsCount::new(STEPS * 12 * 32)).bench(|| {
-                // SAFETY: the feature was detected above.
-                unsafe { run(black_box(3)) }
-            });
-        }
-
-        /// 12 chains of 32 bytes. The inputs differ between the chains and change with every step,
-        /// so that no product can be computed once.
-        #[target_feature(enable = "avx2")]
-        fn run(x: i8) -> i32 {
-            let mut weight = _mm256_set1_epi8(x);
-            let mut chains = [weight; 12];
-            for _ in 0..STEPS {
-                for chain in &mut chains {
-                    *chain = _mm256_add_epi16(*chain, _mm256_maddubs_epi16(weight, *chain));
-                }
-                weight = _mm256_xor_si256(weight, _mm256_set1_epi8(1));
-            }
-            let sum = chains.into_iter().fold(weight, |a, b| _mm256_add_epi16(a, b));
-            _mm256_cvtsi256_si32(sum)
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    mod peak {
-        pub(super) fn bench(_bencher: divan::Bencher<'_, '_>) {}
-    }
 }
 
 /// One row: bytes of weights in a second.

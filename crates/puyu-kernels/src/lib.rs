@@ -55,6 +55,7 @@ mod quant;
 mod rms_norm;
 pub mod roof;
 mod rope;
+mod shared;
 mod swiglu;
 
 pub use convert::{bf16_to_f32, f16_to_f32, f32_to_bf16};

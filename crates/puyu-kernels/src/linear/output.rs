@@ -1,6 +1,6 @@
 //! Writing the outputs, several threads at once.
 
-use std::marker::PhantomData;
+use crate::shared::SharedSlice;
 
 /// A rectangle of outputs.
 #[derive(Debug, Clone, Copy)]
@@ -13,19 +13,15 @@ pub(super) struct Task {
 
 /// The outputs, to be written in rectangles by several threads.
 pub(super) struct Output<'a> {
-    start: *mut f32,
+    values: SharedSlice<'a, f32>,
     /// Outputs of a row.
     m: usize,
-    borrowed: PhantomData<&'a mut [f32]>,
 }
-
-// SAFETY: the only use of the pointer is `write`, whose callers promise disjoint rectangles.
-unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
     /// Borrows outputs, `m` in a row.
     pub(super) fn new(out: &'a mut [f32], m: usize) -> Self {
-        Self { start: out.as_mut_ptr(), m, borrowed: PhantomData }
+        Self { values: SharedSlice::new(out), m }
     }
 
     /// Writes the sums of a task, given by their place in it, with the bias.
@@ -44,9 +40,8 @@ impl<'a> Output<'a> {
         let bias = bias.map(|bias| &bias[columns]);
         for row in 0..task.n_rows {
             let start = (task.first_row + row) * self.m + task.first_column;
-            // SAFETY: the caller promises that these outputs exist and that nobody else has them.
-            let out =
-                unsafe { std::slice::from_raw_parts_mut(self.start.add(start), task.n_columns) };
+            // SAFETY: the caller promises that nobody else has these outputs.
+            let out = unsafe { self.values.part(start, task.n_columns) };
             for (column, out) in out.iter_mut().enumerate() {
                 *out = sum(row, column);
             }

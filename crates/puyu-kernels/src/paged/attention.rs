@@ -11,8 +11,8 @@ use super::plan::{Plan, Task};
 use super::portable;
 use super::scratch::Scratch;
 use super::segment::Segment;
-use super::shared::Shared;
 use super::worker::Worker;
+use crate::shared::SharedSlice;
 use crate::{Isa, pool};
 
 /// Lets new tokens attend to all tokens of their sequence up to themselves.
@@ -149,7 +149,7 @@ fn dispatch<K: Kernel>(kernel: K, call: &Call<'_>, out: &mut [f32]) {
 fn compute<K: Kernel, F: Stored>(kernel: K, call: &Call<'_>, out: &mut [f32]) {
     let plan = Plan::new(call, pool::n_threads());
     let mut parts = vec![0.0; plan.parts_len];
-    let (out, shared_parts) = (Shared::new(out), Shared::new(&mut parts));
+    let (out, shared_parts) = (SharedSlice::new(out), SharedSlice::new(&mut parts));
     for_each_task(&plan.tasks, plan.n_threads, |scratch, task| {
         let mut worker = Worker::new(kernel, call, task, scratch);
         match task.part_start {

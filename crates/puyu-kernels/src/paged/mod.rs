@@ -26,7 +26,6 @@ mod plan;
 mod portable;
 mod scratch;
 mod segment;
-mod shared;
 mod span;
 mod state;
 mod worker;

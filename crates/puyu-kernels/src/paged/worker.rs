@@ -6,9 +6,9 @@ use super::kernel::{Kernel, Share, Softened};
 use super::layout::UNIT;
 use super::plan::Task;
 use super::scratch::Scratch;
-use super::shared::Shared;
 use super::state::{Saved, State, refill};
 use super::{SPAN, TILE_ROWS, with_rows};
+use crate::shared::SharedSlice;
 
 /// A task at work.
 pub(super) struct Worker<'a, K> {
@@ -32,13 +32,13 @@ impl<'a, K: Kernel> Worker<'a, K> {
     }
 
     /// Computes the outputs of the task.
-    pub(super) fn run<F: Stored>(&mut self, out: &Shared<'_>) {
+    pub(super) fn run<F: Stored>(&mut self, out: &SharedSlice<'_, f32>) {
         self.each_span::<F>(|_| ());
         self.write(out);
     }
 
     /// Computes the spans of the task one by one, without combining them.
-    pub(super) fn run_part<F: Stored>(&mut self, parts: &Shared<'_>) {
+    pub(super) fn run_part<F: Stored>(&mut self, parts: &SharedSlice<'_, f32>) {
         let (n_rows, n_units, len) = (self.n_rows, self.n_units, self.call.part_len(self.task));
         let mut start = self.task.part_start.unwrap_or_default();
         self.each_span::<F>(|state| {
@@ -64,7 +64,7 @@ impl<'a, K: Kernel> Worker<'a, K> {
     }
 
     /// Combines the spans that parts have computed, as [`run`](Self::run) would.
-    pub(super) fn merge(&mut self, parts: &[f32], out: &Shared<'_>) {
+    pub(super) fn merge(&mut self, parts: &[f32], out: &SharedSlice<'_, f32>) {
         self.scratch.state.reset(self.n_rows, self.n_units);
         let parts = &parts[self.task.part_start.unwrap_or_default()..];
         let spans = parts.chunks_exact(self.call.part_len(self.task));
@@ -138,7 +138,7 @@ impl<'a, K: Kernel> Worker<'a, K> {
         }
     }
 
-    fn write(&self, out: &Shared<'_>) {
+    fn write(&self, out: &SharedSlice<'_, f32>) {
         for row in 0..self.n_rows {
             let start = self.call.row_start(self.task, row);
             // SAFETY: the plan gives every row of outputs to one task, or to one merge, and those

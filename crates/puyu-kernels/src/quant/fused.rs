@@ -4,9 +4,9 @@ use super::format::QuantWeight;
 use super::linear::check_rows;
 use super::panels::{Product, TILE_OUTPUTS, Tile, for_each_tile};
 use super::rows::{Block, QuantizedRows, quantize_row};
-use super::shared::SharedSlice;
 use crate::Isa;
 use crate::rms_norm::rms_norm_on;
+use crate::shared::SharedSlice;
 use crate::swiglu::swiglu_on;
 
 /// Normalises rows as [`rms_norm`](crate::rms_norm) does, and quantises them as
@@ -82,7 +82,7 @@ pub(super) fn gate_up_on(
         let (first, n_outputs) = (tile.first_output, tile.n_outputs);
         for row in tile.rows.clone() {
             // SAFETY: no tile shares an output with another.
-            let out = unsafe { shared.slice_mut(row * m + first, n_outputs) };
+            let out = unsafe { shared.part(row * m + first, n_outputs) };
             out.copy_from_slice(&gated(isa, &tile, row)[..n_outputs]);
         }
     });
@@ -121,7 +121,7 @@ pub(super) fn gate_up_quantized_on(
         for row in tile.rows.clone() {
             let place = row * row_len + tile.first_output / TILE_OUTPUTS;
             // SAFETY: the outputs of a tile are a block, and no tile shares an output with another.
-            let block = unsafe { shared.slice_mut(place, 1) };
+            let block = unsafe { shared.part(place, 1) };
             // Beyond the last output both sums are 0, and so is the result; or the row is NaN.
             quantize_row(isa, &gated(isa, &tile, row), block);
         }

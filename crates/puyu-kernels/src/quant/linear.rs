@@ -3,8 +3,8 @@
 use super::format::QuantWeight;
 use super::panels::{Product, for_each_tile};
 use super::rows::QuantizedRows;
-use super::shared::SharedSlice;
 use crate::Isa;
+use crate::shared::SharedSlice;
 
 /// Multiplies rows of `x` with the transposed quantised weight and adds the bias, after quantising
 /// the rows to 8 bits.
@@ -98,7 +98,7 @@ pub(super) fn linear_on(
         let (first, n_outputs) = (tile.first_output, tile.n_outputs);
         for row in tile.rows.clone() {
             // SAFETY: no tile shares an output with another.
-            let out = unsafe { shared.slice_mut(row * m + first, n_outputs) };
+            let out = unsafe { shared.part(row * m + first, n_outputs) };
             let [sums] = tile.row(row);
             out.copy_from_slice(&sums[..n_outputs]);
             if let Some(bias) = bias {

@@ -12,7 +12,6 @@ mod panels;
 mod portable;
 mod round;
 mod rows;
-mod shared;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -6,7 +6,7 @@ use super::format::{
     BLOCK, PANEL, QuantFormat, QuantShape, QuantWeight, SCALE_BYTES, place_4, place_8,
 };
 use super::round::{Codes, MAX_GROUP, Weights, round_group};
-use super::shared::SharedSlice;
+use crate::shared::SharedSlice;
 use crate::{Isa, Weight, bf16_to_f32, f16_to_f32, pool};
 
 /// Bytes of a `Q4_0` block of GGUF: a scale and 32 values of 4 bits.
@@ -196,7 +196,7 @@ fn pack(shape: QuantShape, out: &mut [u8], encode: impl Fn(usize, usize, &mut Co
     let shared = SharedSlice::new(out);
     pool::for_each(shape.n_panels(), |panel| {
         // SAFETY: the panels are disjoint, and each is written by one task.
-        let bytes = unsafe { shared.slice_mut(panel * panel_bytes, panel_bytes) };
+        let bytes = unsafe { shared.part(panel * panel_bytes, panel_bytes) };
         for (group, bytes) in bytes.chunks_exact_mut(format.group_bytes()).enumerate() {
             bytes.fill(0);
             for output in 0..PANEL {
@@ -250,7 +250,7 @@ pub fn dequantize(weight: QuantWeight<'_>, out: &mut [f32]) {
         let first = panel * PANEL;
         let n_outputs = shape.panel_outputs(panel);
         // SAFETY: the rows of the panels are disjoint, and each panel is one task.
-        let rows = unsafe { shared.slice_mut(first * k, n_outputs * k) };
+        let rows = unsafe { shared.part(first * k, n_outputs * k) };
         for (output, row) in rows.chunks_exact_mut(k).enumerate() {
             let groups = weight.panel(panel).chunks_exact(format.group_bytes());
             for (bytes, values) in groups.zip(row.chunks_mut(len)) {

@@ -2,7 +2,7 @@
 
 use super::format::{BLOCK, QUAD};
 use super::round::ROUNDING;
-use super::shared::SharedSlice;
+use crate::shared::SharedSlice;
 use crate::{Isa, pool};
 
 /// Activations from which several threads quantise them: some 30 microseconds of one thread.
@@ -117,7 +117,7 @@ impl QuantizedRows {
         let row_len = k.div_ceil(BLOCK);
         let run = |state: &mut S, row: usize| {
             // SAFETY: the rows are disjoint, and each is written by one task.
-            write(state, row, unsafe { shared.slice_mut(row * row_len, row_len) });
+            write(state, row, unsafe { shared.part(row * row_len, row_len) });
         };
         if n > 1 && n.saturating_mul(k) >= PARALLEL_LEN {
             pool::for_each_init(n, init, run);

@@ -43,18 +43,20 @@ pub(super) fn multiply_adds_f32(rounds: usize) -> usize {
     rounds * CHAINS * 8
 }
 
-/// The multiplication of pairs, which is the unit that all dot products of bytes share; what widens
-/// the pairs to 32 bits comes on top and can be done once for several.
+/// Products of pairs, added in 16 bits: the unit that all dot products of bytes share. What widens
+/// their sums to 32 bits comes on top and can be done once for several.
+///
+/// The inputs differ between the chains and change with every round, so that no product can be
+/// computed once.
 #[target_feature(enable = "avx2")]
 pub(super) fn multiply_adds_int8(rounds: usize) -> usize {
-    let mut sums = [_mm256_setzero_si256(); CHAINS];
-    let (a, b) = (_mm256_set1_epi8(black_box(3)), _mm256_set1_epi8(black_box(-5)));
+    let mut weight = _mm256_set1_epi8(black_box(3));
+    let mut sums = [weight; CHAINS];
     for _ in 0..rounds {
         for sum in &mut sums {
-            // The product depends on the chain, or it would be computed once.
-            let pairs = _mm256_maddubs_epi16(_mm256_xor_si256(a, *sum), b);
-            *sum = _mm256_add_epi16(*sum, pairs);
+            *sum = _mm256_add_epi16(*sum, _mm256_maddubs_epi16(weight, *sum));
         }
+        weight = _mm256_xor_si256(weight, _mm256_set1_epi8(1));
     }
     black_box(sums);
     rounds * CHAINS * VECTOR

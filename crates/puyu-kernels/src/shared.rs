@@ -3,18 +3,18 @@
 use std::marker::PhantomData;
 
 /// A borrowed slice to be handed out in parts.
-pub(super) struct SharedSlice<'a, T> {
+pub(crate) struct SharedSlice<'a, T> {
     start: *mut T,
     len: usize,
     borrowed: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the only use of the pointer is `slice_mut`, whose callers promise disjoint parts.
+// SAFETY: the only use of the pointer is `part`, whose callers promise disjoint parts.
 unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
 
 impl<'a, T> SharedSlice<'a, T> {
     /// Borrows a slice.
-    pub(super) fn new(values: &'a mut [T]) -> Self {
+    pub(crate) fn new(values: &'a mut [T]) -> Self {
         Self { start: values.as_mut_ptr(), len: values.len(), borrowed: PhantomData }
     }
 
@@ -28,7 +28,7 @@ impl<'a, T> SharedSlice<'a, T> {
     ///
     /// If the part does not lie within the slice.
     #[expect(clippy::mut_from_ref, reason = "the caller promises disjoint parts")]
-    pub(super) unsafe fn slice_mut(&self, first: usize, len: usize) -> &mut [T] {
+    pub(crate) unsafe fn part(&self, first: usize, len: usize) -> &mut [T] {
         assert!(first <= self.len && len <= self.len - first, "a part lies within its slice");
         // SAFETY: the part was checked to lie within the borrowed slice, and the caller promises
         // that nobody else has it.
