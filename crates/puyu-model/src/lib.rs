@@ -49,7 +49,6 @@ mod paged;
 mod rng;
 mod tap;
 
-pub use burn::tensor::Tensor;
 pub use checkpoint::{
     Checkpoint, ComputeDtype, LoadOptions, SaveOptions, WeightDtype, write_random,
 };

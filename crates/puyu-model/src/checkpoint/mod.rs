@@ -71,7 +71,8 @@ pub enum WeightDtype {
     /// Half floats: 5 bits of exponent, 10 of fraction.
     F16,
     /// The matrices of layers and head as 8-bit integers, the rest as stored; quantised one by one
-    /// while they are read. 8.5 bits a weight.
+    /// while they are read. 8.5 bits a weight. Matrices that the file has in 4 bits (AWQ) are
+    /// turned into floats, as they are with [`Stored`](Self::Stored).
     Int8,
     /// The same with 4-bit integers in groups of 32. 4.5 bits a weight.
     Int4,

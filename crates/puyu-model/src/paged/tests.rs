@@ -5,33 +5,14 @@ use puyu_kernels::KvType;
 use puyu_testkit::{Golden, Tolerance, assert_close, golden_json, shared};
 
 use super::*;
-use crate::decoder::tests::{device, ids_of};
-use crate::{Checkpoint, Decoder, KvCache, LoadOptions, Preset, RopeScaling, SequencePlan};
-
-/// Attention sums in another order than plain Burn does; everything else keeps its bits.
-const ROUNDING: Tolerance = Tolerance::within(2e-5);
+use crate::decoder::tests::invariance::{ROUNDING, fresh, fresh_ntk, ids};
+use crate::decoder::tests::{device, ids_of, nll};
+use crate::{Checkpoint, Decoder, KvCache, LoadOptions, Preset, SequencePlan};
 
 /// The original's own f32 runs differ from f64 by up to 5.4e-6; ten times that is accepted.
 const ORIGINAL: Tolerance = Tolerance::within(5e-5);
 
 const KV_TYPES: [KvType; 5] = [KvType::F32, KvType::F16, KvType::Bf16, KvType::Int8, KvType::Int4];
-
-fn fresh() -> Decoder {
-    Decoder::init(&Preset::Tiny.config(), 7, &device()).unwrap()
-}
-
-/// A model whose trained length is short, so that twelve tokens go beyond it.
-fn fresh_ntk() -> Decoder {
-    let mut config = Preset::Tiny.config();
-    config.max_position_embeddings = 8;
-    config.rope.max_position_embeddings = 8;
-    config.rope.scaling = RopeScaling::DynamicNtk { factor: 2.0 };
-    Decoder::init(&config, 7, &device()).unwrap()
-}
-
-fn ids(n: usize, seed: u32) -> Vec<u32> {
-    (0..n as u32).map(|i| (i * 37 + seed * 101 + 5) % 384).collect()
-}
 
 /// Blocks for `n_tokens` tokens of sequence `number`, scattered over the cache.
 fn blocks(number: usize, n_tokens: usize, block_tokens: usize, n_blocks: usize) -> Vec<u32> {
@@ -156,16 +137,8 @@ fn logits_of_every_model_equal_the_original() {
 
 /// Mean negative log-likelihood of each token after the first.
 fn mean_nll(model: &Decoder, row: &[u32], kv_type: KvType) -> f64 {
-    let rows = [row.to_vec()];
-    let logits = paged_logits(model, &rows, 64, (16, kv_type));
-    let vocab_size = model.config().vocab_size;
-    let nll = |(logits, &next): (&[f32], &u32)| {
-        let largest = logits.iter().copied().fold(f32::MIN, f32::max);
-        let sum: f64 = logits.iter().map(|&logit| f64::from(logit - largest).exp()).sum();
-        sum.ln() - f64::from(logits[next as usize] - largest)
-    };
-    let pairs = logits[0].chunks_exact(vocab_size).zip(&row[1..]);
-    pairs.map(nll).sum::<f64>() / (row.len() - 1) as f64
+    let logits = paged_logits(model, &[row.to_vec()], 64, (16, kv_type));
+    nll(&logits[0], row) / (row.len() - 1) as f64
 }
 
 #[test]
@@ -177,19 +150,19 @@ fn integer_caches_keep_the_perplexity_of_a_trained_model() {
     let texts = golden["perplexity"].as_array().unwrap();
     let rows: Vec<Vec<u32>> = texts.iter().map(|text| ids_of(&text["ids"])).collect();
     assert!(rows.len() >= 2);
-    let nll = |kv_type| {
+    let mean = |kv_type| {
         rows.iter().map(|row| mean_nll(&model, row, kv_type)).sum::<f64>() / rows.len() as f64
     };
-    let exact = nll(KvType::F32);
+    let exact = mean(KvType::F32);
     // What the engine promises for int8 is 0.5 %; 16-bit floats are closer than that.
     let most = [(KvType::F16, 0.001), (KvType::Bf16, 0.005), (KvType::Int8, 0.005)];
     for (kv_type, most) in most {
-        let growth = (nll(kv_type) - exact).exp() - 1.0;
+        let growth = (mean(kv_type) - exact).exp() - 1.0;
         assert!(growth.abs() <= most, "{kv_type:?}: perplexity grows by {:.4} %", growth * 100.0);
     }
     // Heads of 8 numbers and 260 thousand weights leave little room for 4-bit keys. What counts
     // here is that the loss is that of the rule: 34.694 % in f64 in another language.
-    let growth = (nll(KvType::Int4) - exact).exp() - 1.0;
+    let growth = (mean(KvType::Int4) - exact).exp() - 1.0;
     assert!((growth - 0.34694).abs() < 0.002, "perplexity grows by {:.4} %", growth * 100.0);
 }
 

@@ -4,7 +4,7 @@ use puyu_kernels::KvType;
 use puyu_testkit::{golden_json, shared};
 
 use super::*;
-use crate::decoder::tests::ids_of;
+use crate::decoder::tests::{ids_of, nll};
 use crate::{LinearWeight, PagedCache, PagedSegment};
 
 const QUANTIZED: [WeightDtype; 3] =
@@ -29,18 +29,6 @@ fn logits(model: &Decoder, ids: &[u32], chunk: usize) -> Vec<f32> {
     all
 }
 
-/// The sum of the negative log-likelihoods of all tokens but the first.
-fn nll(model: &Decoder, ids: &[u32]) -> f64 {
-    let logits = logits(model, ids, 64);
-    let rows = logits.chunks_exact(model.config().vocab_size).zip(&ids[1..]);
-    rows.map(|(row, &next)| {
-        let largest = row.iter().copied().fold(f32::MIN, f32::max);
-        let sum: f64 = row.iter().map(|&logit| f64::from(logit - largest).exp()).sum();
-        sum.ln() - f64::from(row[next as usize] - largest)
-    })
-    .sum()
-}
-
 #[test]
 fn quantised_matrices_keep_the_perplexity_of_a_trained_model() {
     let Some(folder) = shared("fixtures/stories260k") else { return };
@@ -51,7 +39,7 @@ fn quantised_matrices_keep_the_perplexity_of_a_trained_model() {
     let mean_nll = |weights| {
         let checkpoint = Checkpoint::open(&folder).unwrap();
         let model = checkpoint.load(&with_weights(weights), &device()).unwrap();
-        rows.iter().map(|row| nll(&model, row)).sum::<f64>() / n_scored as f64
+        rows.iter().map(|row| nll(&logits(&model, row, 64), row)).sum::<f64>() / n_scored as f64
     };
     let exact = mean_nll(WeightDtype::Stored);
     let growth = |weights| (mean_nll(weights) - exact).exp() - 1.0;

@@ -6,14 +6,14 @@ use super::*;
 use crate::{ForwardError, NtkRule, Preset, RopeScaling};
 
 /// Attention sums in another order when more keys are at hand; everything else keeps its bits.
-const ROUNDING: Tolerance = Tolerance::within(2e-5);
+pub(crate) const ROUNDING: Tolerance = Tolerance::within(2e-5);
 
-fn fresh() -> Decoder {
+pub(crate) fn fresh() -> Decoder {
     Decoder::init(&Preset::Tiny.config(), 7, &device()).unwrap()
 }
 
 /// A model whose trained length is short, so that twelve tokens go beyond it.
-fn fresh_ntk() -> Decoder {
+pub(crate) fn fresh_ntk() -> Decoder {
     let mut config = Preset::Tiny.config();
     config.max_position_embeddings = 8;
     config.rope.max_position_embeddings = 8;
@@ -21,7 +21,7 @@ fn fresh_ntk() -> Decoder {
     Decoder::init(&config, 7, &device()).unwrap()
 }
 
-fn ids(n: usize, seed: u32) -> Vec<u32> {
+pub(crate) fn ids(n: usize, seed: u32) -> Vec<u32> {
     (0..n as u32).map(|i| (i * 37 + seed * 101 + 5) % 384).collect()
 }
 

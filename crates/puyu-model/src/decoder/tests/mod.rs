@@ -2,7 +2,7 @@
 
 mod golden;
 mod greedy;
-mod invariance;
+pub(crate) mod invariance;
 
 use std::path::{Path, PathBuf};
 
@@ -108,4 +108,15 @@ fn greedy(
         step = next.into_iter().map(|id| vec![id]).collect();
     }
     new
+}
+
+/// The negative log-likelihood of `ids` but the first, summed; `logits` follow each of them.
+pub(crate) fn nll(logits: &[f32], ids: &[u32]) -> f64 {
+    let rows = logits.chunks_exact(logits.len() / ids.len()).zip(&ids[1..]);
+    rows.map(|(row, &next)| {
+        let largest = row.iter().copied().fold(f32::MIN, f32::max);
+        let sum: f64 = row.iter().map(|&logit| f64::from(logit - largest).exp()).sum();
+        sum.ln() - f64::from(row[next as usize] - largest)
+    })
+    .sum()
 }
