@@ -2,7 +2,7 @@
 
 use puyu_kernels::Pool;
 use puyu_model::{
-    Decoder, ForwardError, KvError, KvType, NtkRule, PagedCache, PagedSegment, Tensor, read,
+    Decoder, ForwardError, KvError, KvType, NtkRule, PagedCache, PagedSegment, read, select_rows,
 };
 
 use crate::engine::{Batch, BlockId, Limits, Output, RunError, Runner, Segment};
@@ -163,11 +163,11 @@ impl ModelRunner {
         let hidden_rows = wanted(batch, Segment::n_hidden_rows);
         let mut output = Output::default();
         if !logit_rows.is_empty() {
-            let states = pick(states.clone(), &logit_rows);
+            let states = select_rows(states.clone(), &logit_rows);
             output.logits = read(self.model.project(states))?;
         }
         if !hidden_rows.is_empty() {
-            output.hidden = read(pick(states, &hidden_rows))?;
+            output.hidden = read(select_rows(states, &hidden_rows))?;
         }
         Ok(output)
     }
@@ -216,10 +216,4 @@ fn wanted(batch: &Batch, n_rows: fn(&Segment) -> usize) -> Vec<usize> {
         rows.extend(end - n_rows(segment)..end);
     }
     rows
-}
-
-/// Rows of `[1, N, D]`, in order; all of them cost nothing.
-fn pick(states: Tensor<3>, rows: &[usize]) -> Tensor<3> {
-    let [_b, n, _d] = states.dims();
-    if rows.len() == n { states } else { puyu_model::select_rows(states, rows) }
 }

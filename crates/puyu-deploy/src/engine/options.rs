@@ -16,8 +16,8 @@ use super::runner::Limits;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
     /// Most tokens computed in a step; at least [`max_sequences`](Self::max_sequences), so that
-    /// every running sequence gets its token. Default 512: attention of one chunk holds
-    /// `heads * chunk * context` scores, 512 MiB for a 7B model at 8,192 tokens.
+    /// every running sequence gets its token. Default 512: enough rows to keep the arithmetic of a
+    /// processor busy; more only lets running sequences wait longer while a prompt is read.
     pub max_batch_tokens: usize,
     /// Most sequences that run at a time, from 1. Default 32.
     pub max_sequences: usize,
