@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use puyu::deploy::{Pipeline, PipelineOptions};
-use puyu::model::{ComputeDtype, LoadOptions};
+use puyu::model::{ComputeDtype, LoadOptions, WeightDtype};
 use puyu_core::DeviceSpec;
 
 /// The folder of the small model that is part of the repository.
@@ -35,6 +35,10 @@ pub struct ModelArguments {
     /// Type of activations: `f32`, `bf16` or `f16`.
     #[arg(long, default_value = "f32", value_parser = compute_dtype)]
     pub compute: ComputeDtype,
+    /// Type of the matrices: `stored`, `f32`, `bf16`, `f16`, `int8`, `int4` (groups of 32) or
+    /// `int4-g128`.
+    #[arg(long, default_value = "stored", value_parser = weight_dtype)]
+    pub weights: WeightDtype,
 }
 
 impl ModelArguments {
@@ -45,7 +49,7 @@ impl ModelArguments {
 
     /// How weights are placed.
     pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { compute: self.compute, ..LoadOptions::default() }
+        LoadOptions { compute: self.compute, weights: self.weights }
     }
 
     /// Opens the model.
@@ -67,6 +71,28 @@ fn compute_dtype(name: &str) -> Result<ComputeDtype, String> {
         "f16" => Ok(ComputeDtype::F16),
         found => Err(format!("expected f32, bf16 or f16, found {found}")),
     }
+}
+
+/// Reads the type of matrices.
+///
+/// # Errors
+///
+/// A text naming the types that there are.
+pub fn weight_dtype(name: &str) -> Result<WeightDtype, String> {
+    Ok(match name {
+        "stored" => WeightDtype::Stored,
+        "f32" => WeightDtype::F32,
+        "bf16" => WeightDtype::Bf16,
+        "f16" => WeightDtype::F16,
+        "int8" => WeightDtype::Int8,
+        "int4" => WeightDtype::Int4,
+        "int4-g128" => WeightDtype::Int4Group128,
+        found => {
+            return Err(format!(
+                "expected stored, f32, bf16, f16, int8, int4 or int4-g128, found {found}"
+            ));
+        }
+    })
 }
 
 /// Reads token ids separated by commas.

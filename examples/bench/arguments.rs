@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::{Args, Parser};
 use puyu::model::{KvType, Preset, WeightDtype};
+use puyu_examples::weight_dtype;
 
 /// Measures prefill and decoding of a model.
 #[derive(Parser)]
@@ -14,7 +15,7 @@ pub(crate) struct Arguments {
     pub(crate) model: Model,
     /// Type of the matrices: f32, bf16, f16, int8, int4 (groups of 32) or int4-g128; as stored by
     /// default.
-    #[arg(long, value_parser = weights, default_value = "stored")]
+    #[arg(long, value_parser = weight_dtype, default_value = "stored")]
     pub(crate) weights: WeightDtype,
     /// Type of keys and values: f32, f16, bf16, int8 or int4.
     #[arg(long, value_parser = kv, default_value = "f16")]
@@ -68,23 +69,6 @@ impl Arguments {
         let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.threads.unwrap_or_else(all)
     }
-}
-
-fn weights(name: &str) -> Result<WeightDtype, String> {
-    Ok(match name {
-        "stored" => WeightDtype::Stored,
-        "f32" => WeightDtype::F32,
-        "bf16" => WeightDtype::Bf16,
-        "f16" => WeightDtype::F16,
-        "int8" => WeightDtype::Int8,
-        "int4" => WeightDtype::Int4,
-        "int4-g128" => WeightDtype::Int4Group128,
-        found => {
-            return Err(format!(
-                "expected stored, f32, bf16, f16, int8, int4 or int4-g128, found {found}"
-            ));
-        }
-    })
 }
 
 fn kv(name: &str) -> Result<KvType, String> {
