@@ -231,3 +231,26 @@ fn any_form_is_read_as_a_conversation() {
     let document = json!({"id": "a", "content": "b"});
     assert_eq!(read::<Conversation>(document).unwrap_err().kind, FaultKind::Type);
 }
+
+/// The corpus has no file in XTuner's own form, so its tasks are put into it.
+#[test]
+fn shared_tasks_are_the_same_conversation_in_xtuners_form() {
+    for file in ["alpaca_en.json", "alpaca_zh.json"] {
+        let Some(path) = shared(format!("corpus/sft/alpaca/{file}")) else { return };
+        let mut n_tasks = 0;
+        for row in rows(&path) {
+            let row: Value = serde_json::from_str(&row).unwrap();
+            // Other tasks have a text of their own between question and answer.
+            if row["input"] != "" {
+                continue;
+            }
+            let (input, output) = (&row["instruction"], &row["output"]);
+            let turns = json!({ "conversation": [{ "input": input, "output": output }] });
+            let xtuner = Conversation::try_from(read::<XTuner>(turns).unwrap()).unwrap();
+            let alpaca = Conversation::try_from(read::<Alpaca>(&row).unwrap()).unwrap();
+            assert_eq!(xtuner.messages(), alpaca.messages(), "{row}");
+            n_tasks += 1;
+        }
+        assert!(n_tasks > 100, "{file} has {n_tasks} plain tasks");
+    }
+}

@@ -155,3 +155,39 @@ fn llava_pictures_stand_where_image_stood() {
     let fault = Conversation::try_from(two).unwrap_err();
     assert!(fault.to_string().contains("expected 2 times `<image>`"), "{fault}");
 }
+
+/// The corpus has no file in these forms, so its captions are put into each of them.
+#[test]
+fn shared_captions_are_the_same_sample_in_every_form() {
+    let Some(path) = shared("corpus/image_caption/captions.jsonl") else { return };
+    for row in rows(&path) {
+        let row: Value = serde_json::from_str(&row).unwrap();
+        let picture = &row["file_name"];
+        for caption in row["captions"].as_array().unwrap() {
+            let mmc4: Mmc4 = read(json!({"text_list": [caption], "image_info": [
+                {"image_name": picture, "raw_url": picture, "matched_text_index": 0,
+                 "matched_sim": 0.5}], "similarity_matrix": [[0.5]]}))
+            .unwrap();
+            let obelics: Obelics =
+                read(json!({"images": [picture, null], "texts": [null, caption]})).unwrap();
+            let mineru: ContentList = read(json!([{"type": "image", "img_path": picture},
+                {"type": "text", "text": caption}]))
+            .unwrap();
+            let llava: ShareGpt = read(json!({"image": picture, "conversations": [
+                {"from": "human", "value": "<image>"}, {"from": "gpt", "value": caption}]}))
+            .unwrap();
+            let samples = [
+                Interleaved::from(mmc4),
+                Interleaved::try_from(obelics).unwrap(),
+                Interleaved::from(mineru),
+                Interleaved::try_from(llava).unwrap(),
+            ];
+            for (form, sample) in samples.iter().enumerate() {
+                assert!(matches!(sample.parts[0], Part::Image(_)), "form {form}");
+                let sources: Vec<_> = sample.images().map(|image| &image.source[..]).collect();
+                assert_eq!(sources, [picture.as_str().unwrap()], "form {form}");
+                assert_eq!(sample.text_with("").trim(), caption.as_str().unwrap(), "form {form}");
+            }
+        }
+    }
+}
