@@ -64,9 +64,9 @@ pub use linear::{Weight, linear};
 pub use paged::{KvError, KvLayer, KvLayout, KvPool, KvType, Segment, paged_attention};
 pub use pool::{Pool, PoolError};
 pub use quant::{
-    Group, Int4Values, QuantFormat, QuantShape, QuantWeight, QuantizedRows, dequantize,
-    gate_up_swiglu, gate_up_swiglu_quantized, pack_int4, pack_q4_0, pack_q8_0, quant_linear,
-    quant_linear_rows, quantize, rms_norm_quantized,
+    Group, Int4Values, QUANT_LAYOUT, QuantFormat, QuantShape, QuantWeight, QuantizedRows,
+    dequantize, gate_up_swiglu, gate_up_swiglu_quantized, pack_int4, pack_q4_0, pack_q8_0,
+    quant_linear, quant_linear_rows, quantize, rms_norm_quantized,
 };
 pub use rms_norm::rms_norm;
 pub use rope::{RopeShape, rope};

@@ -45,6 +45,10 @@ pub(super) const OFFSET_4: u8 = 8;
 /// What 8-bit values are stored with in addition.
 pub(super) const OFFSET_8: u8 = 128;
 
+/// Number of this layout, for files that hold quantised weights: another one whenever the same
+/// weight would be stored as other bytes.
+pub const QUANT_LAYOUT: u32 = 1;
+
 /// Inputs that share a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

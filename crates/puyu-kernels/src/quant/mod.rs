@@ -27,7 +27,7 @@ mod rows_tests;
 #[cfg(test)]
 mod scalar;
 
-pub use format::{Group, QuantFormat, QuantShape, QuantWeight};
+pub use format::{Group, QUANT_LAYOUT, QuantFormat, QuantShape, QuantWeight};
 pub use fused::{gate_up_swiglu, gate_up_swiglu_quantized, rms_norm_quantized};
 pub use linear::{quant_linear, quant_linear_rows};
 pub use pack::{Int4Values, dequantize, pack_int4, pack_q4_0, pack_q8_0, quantize};
