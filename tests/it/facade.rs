@@ -171,7 +171,7 @@ fn a_model_is_made_saved_and_opened_through_the_facade() {
     assert_eq!(greedy_by_hand(&again, &[1, 5, 9], 6), drawn);
 
     // With weights widened to the type of the activations the numbers stay the same.
-    let wide = LoadOptions { weights: WeightDtype::F32, compute: ComputeDtype::F32 };
+    let wide = LoadOptions { weights: WeightDtype::F32, ..LoadOptions::default() };
     let wide = checkpoint.load(&wide, &device).unwrap();
     assert_eq!(greedy_by_hand(&wide, &[1, 5, 9], 6), drawn);
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use puyu_model::LoadOptions;
+
 use crate::error::PipelineError;
 use crate::options::PipelineOptions;
 
@@ -35,7 +37,9 @@ pub(crate) fn of(folder: &Path, options: &PipelineOptions) -> Result<String, Pip
         .collect();
     files.sort();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{:?} {:?}", options.load, options.ntk_rule).as_bytes());
+    // Where quantised weights are kept changes no answer.
+    let LoadOptions { weights, compute, .. } = &options.load;
+    hasher.update(format!("{weights:?} {compute:?} {:?}", options.ntk_rule).as_bytes());
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         hasher.update(name.as_bytes());

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -38,7 +38,7 @@ pub(super) struct StoredTensor {
 /// Where the bytes of a tensor come from.
 pub(super) enum Content {
     /// A slice of the file's memory map.
-    Mapped(Bytes),
+    Mapped { bytes: Bytes, map: mmap::Map },
     /// No file at all: random numbers, drawn when they are asked for.
     Random(random::Draw),
 }
@@ -47,8 +47,15 @@ impl StoredTensor {
     /// The bytes, little-endian.
     pub(super) fn bytes(&self) -> Bytes {
         match &self.content {
-            Content::Mapped(bytes) => bytes.clone(),
+            Content::Mapped { bytes, .. } => bytes.clone(),
             Content::Random(draw) => draw.bytes(&self.shape),
+        }
+    }
+
+    /// Says that the bytes will not be read again soon.
+    pub(super) fn release(&self) {
+        if let Content::Mapped { bytes, map } = &self.content {
+            map.release(bytes);
         }
     }
 }
@@ -91,19 +98,20 @@ pub(super) fn stored_tensors(
     Ok(tensors)
 }
 
-fn read_shard(
+pub(super) fn read_shard(
     path: &Path,
     tensors: &mut HashMap<String, StoredTensor>,
 ) -> Result<(), CheckpointError> {
-    let bytes = mmap::map(path)?;
-    let safetensors = SafeTensors::deserialize(&bytes)
-        .map_err(|source| CheckpointError::Safetensors { path: path.to_owned(), source })?;
+    let damaged = |source| CheckpointError::Safetensors { path: path.to_owned(), source };
+    let map = mmap::map(path)?.ok_or(damaged(SafeTensorError::HeaderTooSmall))?;
+    let bytes = map.bytes();
+    let safetensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
     for (name, view) in safetensors.iter() {
         let stored = StoredTensor {
             path: path.to_owned(),
             dtype: view.dtype(),
             shape: view.shape().to_vec(),
-            content: Content::Mapped(bytes.slice_ref(view.data())),
+            content: Content::Mapped { bytes: bytes.slice_ref(view.data()), map: map.clone() },
         };
         if let Some(first) = tensors.insert(name.to_owned(), stored) {
             return Err(CheckpointError::Duplicate {

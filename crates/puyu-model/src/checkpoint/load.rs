@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use burn::module::Param;
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData};
-use puyu_kernels::{QuantFormat, QuantShape, Weight};
+use puyu_kernels::{QuantFormat, QuantShape};
 use safetensors::Dtype;
 
 use super::files::{self, StoredTensor};
 use super::names::{self, QkvNames};
-use super::{Checkpoint, LoadOptions, WeightDtype, awq};
+use super::{Checkpoint, LoadOptions, WeightDtype, awq, packed};
 use crate::config::{DecoderConfig, Head};
 use crate::decoder::{
     Decoder, DecoderLayer, Linear, LinearWeight, Mlp, QkvProjection, QuantizedWeight, RmsNorm,
@@ -28,8 +28,10 @@ pub(super) fn load(
         .map(|found| awq::Awq::new(found, &checkpoint.folder.join(super::CONFIG)))
         .transpose()?;
     let tensors = files::stored_tensors(&checkpoint.folder)?;
+    let packed = packed::open_or_write(checkpoint, &tensors, options)?;
     let mut loader = Loader::new(checkpoint.folder.clone(), tensors, options, device);
     loader.awq = awq;
+    loader.packed = packed;
     let decoder = loader.load(&checkpoint.config, options)?;
     tracing::info!(
         folder = %checkpoint.folder.display(),
@@ -45,6 +47,8 @@ pub(super) struct Loader {
     tensors: HashMap<String, StoredTensor>,
     weights: WeightDtype,
     awq: Option<awq::Awq>,
+    /// Matrices that are quantised already.
+    packed: packed::Matrices,
     device: Device,
 }
 
@@ -55,7 +59,8 @@ impl Loader {
         options: &LoadOptions,
         device: &Device,
     ) -> Self {
-        Self { folder, tensors, weights: options.weights, awq: None, device: device.clone() }
+        let (weights, device) = (options.weights, device.clone());
+        Self { folder, tensors, weights, awq: None, packed: packed::Matrices::new(), device }
     }
 
     /// Makes the model of all tensors.
@@ -76,19 +81,21 @@ impl Loader {
     ) -> Result<Decoder, CheckpointError> {
         let root = names::root(config);
         let d = config.hidden_size;
+        let embedding = self.tensor(root.embedding, [config.vocab_size, d])?;
+        // Before the layers, since it is the largest: where it is quantised, the little of the model that is
+        // in memory by then makes room for its floats.
+        let head = match config.head {
+            Head::LanguageModel => Some(self.linear(root.head, [config.vocab_size, d], false)?),
+            Head::Reward => Some(self.linear(root.head, [1, d], false)?),
+            Head::TiedLanguageModel => None,
+        };
         let layers: Result<Vec<_>, _> =
             (0..config.n_layers).map(|index| self.layer(config, index)).collect();
         Ok(Decoder {
-            embedding: Param::from_tensor(self.tensor(root.embedding, [config.vocab_size, d])?),
+            embedding: Param::from_tensor(embedding),
             layers: layers?,
             norm: self.norm(root.norm, config)?,
-            head: match config.head {
-                Head::LanguageModel => {
-                    Some(self.linear(root.head, [config.vocab_size, d], false)?)
-                }
-                Head::Reward => Some(self.linear(root.head, [1, d], false)?),
-                Head::TiedLanguageModel => None,
-            },
+            head,
             config: config.clone(),
             compute: options.compute.dtype(),
         })
@@ -176,15 +183,11 @@ impl Loader {
                 found: stored.shape,
             });
         };
-        let mut packed = vec![0; n_bytes];
-        let data = shared_or_copied(stored.bytes(), dtype_of(stored.dtype));
-        let weight = match stored.dtype {
-            Dtype::BF16 => Weight::Bf16(bytemuck::cast_slice(&data)),
-            Dtype::F16 => Weight::F16(bytemuck::cast_slice(&data)),
-            _ => Weight::F32(bytemuck::cast_slice(&data)),
+        let packed = match self.packed.remove(name) {
+            Some(mapped) => Bytes::from_shared(mapped, AllocationProperty::File),
+            None => Bytes::from_bytes_vec(packed::quantize(&stored, shape, n_bytes)),
         };
-        puyu_kernels::quantize(weight, shape, &mut packed);
-        Ok(QuantizedWeight::new(Bytes::from_bytes_vec(packed), shape, &self.device))
+        Ok(QuantizedWeight::new(packed, shape, &self.device))
     }
 
     fn dequantized(
@@ -283,13 +286,13 @@ impl Loader {
 }
 
 /// Types of tensors that are floats.
-const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::BF16, Dtype::F16];
+pub(super) const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::BF16, Dtype::F16];
 
 /// [`FLOATS`], in words.
 const FLOATS_EXPECTED: &str = "F32, BF16 or F16";
 
 /// The tensor library's name of one of [`FLOATS`].
-fn dtype_of(stored: Dtype) -> DType {
+pub(super) fn dtype_of(stored: Dtype) -> DType {
     match stored {
         Dtype::BF16 => DType::BF16,
         Dtype::F16 => DType::F16,
@@ -304,7 +307,7 @@ fn float(weight: Tensor<2>) -> LinearWeight {
 /// The file's own memory where its elements are aligned, else a copy.
 ///
 /// Writers align tensors to 8 bytes or more; a file that does not still loads.
-fn shared_or_copied(bytes: bytes::Bytes, dtype: DType) -> Bytes {
+pub(super) fn shared_or_copied(bytes: bytes::Bytes, dtype: DType) -> Bytes {
     if (bytes.as_ptr() as usize).is_multiple_of(dtype.size()) {
         Bytes::from_shared(bytes, AllocationProperty::File)
     } else {

@@ -5,6 +5,7 @@ mod files;
 mod load;
 mod mmap;
 mod names;
+mod packed;
 mod random;
 mod save;
 #[cfg(test)]
@@ -47,7 +48,7 @@ pub struct Checkpoint {
 }
 
 /// How weights are placed in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LoadOptions {
     /// The type of weights in memory. As stored by default: on the CPU such weights stay in the
     /// memory-mapped file and cost no copy.
@@ -55,6 +56,10 @@ pub struct LoadOptions {
     /// The type of activations. `f32` by default, which reproduces the original's `f32` run even
     /// on bf16 weights.
     pub compute: ComputeDtype,
+    /// Folder that keeps quantised matrices from one start to the next: the first load writes them
+    /// there, later ones map the file into memory, in well under a second. Made if absent; a file
+    /// of other weights or another format is not used. `None` by default, which writes nothing.
+    pub packed_folder: Option<PathBuf>,
 }
 
 /// The type of weights in memory.

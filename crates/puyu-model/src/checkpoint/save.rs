@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -134,9 +134,9 @@ impl<'a> Stored<'a> {
         Self { name, dtype: Dtype::F32, shape: vec![m, k], read: Box::new(read) }
     }
 
-    fn n_bytes(&self) -> u64 {
-        let bytes = if self.dtype == Dtype::F32 { 4 } else { 2 };
-        self.shape.iter().map(|&n| n as u64).product::<u64>() * bytes
+    pub(super) fn n_bytes(&self) -> u64 {
+        let n_values: u64 = self.shape.iter().map(|&n| n as u64).product();
+        n_values * self.dtype.bitsize() as u64 / 8
     }
 }
 
@@ -207,11 +207,19 @@ fn shards<'a, 'b>(tensors: &'b [Stored<'a>], max_shard_bytes: u64) -> Vec<Vec<&'
 }
 
 fn write_shard(path: &Path, tensors: &[&Stored<'_>]) -> Result<(), CheckpointError> {
+    write_tensors(path, tensors, [("format".to_owned(), "pt".to_owned())].into())
+}
+
+/// Writes one safetensors file, one tensor in memory at a time, atomically.
+pub(super) fn write_tensors(
+    path: &Path,
+    tensors: &[&Stored<'_>],
+    metadata: HashMap<String, String>,
+) -> Result<(), CheckpointError> {
     let failure = RefCell::new(None);
     let views = tensors
         .iter()
         .map(|&stored| (stored.name.as_str(), StoredView { stored, failure: &failure }));
-    let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
     let temporary = temporary_beside(path)?;
     safetensors::serialize_to_file(views, Some(metadata), temporary.path()).map_err(|source| {
         let path = path.to_owned();

@@ -3,6 +3,7 @@
 mod awq;
 mod bad_input;
 mod odd_input;
+mod packed;
 mod quantized;
 mod random;
 mod round_trip;

@@ -15,7 +15,7 @@ fn with_weights(weights: WeightDtype) -> LoadOptions {
 }
 
 /// Logits after each token of a sequence.
-fn logits(model: &Decoder, ids: &[u32], chunk: usize) -> Vec<f32> {
+pub(super) fn logits(model: &Decoder, ids: &[u32], chunk: usize) -> Vec<f32> {
     let n_blocks = ids.len().div_ceil(16);
     let mut cache = PagedCache::new(model.config(), n_blocks, 16, KvType::F32).unwrap();
     let blocks: Vec<u32> = (0..n_blocks as u32).collect();
