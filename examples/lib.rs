@@ -39,6 +39,9 @@ pub struct ModelArguments {
     /// `int4-g128`.
     #[arg(long, default_value = "stored", value_parser = weight_dtype)]
     pub weights: WeightDtype,
+    /// Folder that keeps quantised matrices, so that the next start maps them.
+    #[arg(long)]
+    pub packed: Option<PathBuf>,
 }
 
 impl ModelArguments {
@@ -49,7 +52,8 @@ impl ModelArguments {
 
     /// How weights are placed.
     pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { compute: self.compute, weights: self.weights }
+        let Self { compute, weights, .. } = *self;
+        LoadOptions { weights, compute, packed_folder: self.packed.clone() }
     }
 
     /// Opens the model.

@@ -8,7 +8,9 @@ use clap::{Args, Parser};
 use puyu::model::{KvType, Preset, WeightDtype};
 use puyu_examples::weight_dtype;
 
-/// Measures prefill and decoding of a model.
+use super::workload::Serving;
+
+/// Measures prefill, decoding and serving of a model.
 #[derive(Parser)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -17,6 +19,9 @@ pub(crate) struct Arguments {
     /// default.
     #[arg(long, value_parser = weight_dtype, default_value = "stored")]
     pub(crate) weights: WeightDtype,
+    /// Folder that keeps quantised matrices, so that the next start maps them.
+    #[arg(long)]
+    pub(crate) packed: Option<PathBuf>,
     /// Type of keys and values: f32, f16, bf16, int8 or int4.
     #[arg(long, value_parser = kv, default_value = "f16")]
     pub(crate) kv: KvType,
@@ -41,6 +46,8 @@ pub(crate) struct Arguments {
     /// Prints one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) serving: Serving,
 }
 
 /// Where the model comes from.
@@ -61,7 +68,7 @@ impl Arguments {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(self.repeat > 0, "--repeat: expected at least 1, found 0");
         ensure!(!self.batch.contains(&0), "--batch: expected at least 1 sequence, found 0");
-        Ok(())
+        self.serving.check()
     }
 
     /// The number of threads.

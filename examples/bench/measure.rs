@@ -105,7 +105,7 @@ impl Sequence {
     /// The sequences of a batch lie behind each other, each with as many blocks as any.
     fn new(number: usize, loaded: &Loaded) -> Self {
         let limits = loaded.runner.limits();
-        let n_blocks = loaded.blocks_per_sequence;
+        let n_blocks = loaded.facts.blocks_per_sequence;
         Self {
             first_block: number as u32 * n_blocks,
             n_blocks,

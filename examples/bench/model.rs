@@ -16,6 +16,11 @@ const SEED: u64 = 7;
 /// A model ready to be measured.
 pub(crate) struct Loaded {
     pub(crate) runner: ModelRunner,
+    pub(crate) facts: Facts,
+}
+
+/// What is known of a model before it is measured.
+pub(crate) struct Facts {
     pub(crate) name: String,
     /// Seconds from the call to a model that can compute.
     pub(crate) load_s: f64,
@@ -32,7 +37,11 @@ pub(crate) struct Loaded {
 /// Loads the model that is asked for, with room for all that is measured.
 pub(crate) fn load(arguments: &Arguments, pool: &Pool) -> anyhow::Result<Loaded> {
     let device = open_device(DeviceSpec::default())?;
-    let options = LoadOptions { weights: arguments.weights, ..LoadOptions::default() };
+    let options = LoadOptions {
+        weights: arguments.weights,
+        packed_folder: arguments.packed.clone(),
+        ..LoadOptions::default()
+    };
     let start = Instant::now();
     let (name, model) = match (&arguments.model.model, arguments.model.shape) {
         (None, Some(preset)) => {
@@ -52,9 +61,7 @@ pub(crate) fn load(arguments: &Arguments, pool: &Pool) -> anyhow::Result<Loaded>
         - embedding
         - if model.head.is_some() { embedding } else { 0.0 };
     let step_bytes = (in_layers + embedding) * bytes_per_weight(arguments.weights, &model);
-    let blocks_per_sequence = blocks_per_sequence(arguments)?;
-    let largest = arguments.batch.iter().copied().max().context("no batch")?;
-    let n_blocks = largest.checked_mul(blocks_per_sequence as usize).context("too many blocks")?;
+    let (blocks_per_sequence, n_blocks) = blocks(arguments)?;
     let block_tokens = RunnerOptions::default().block_tokens;
     let block_bytes = PagedCache::block_bytes(config, block_tokens, arguments.kv)?;
     let kv_bytes_per_token = block_bytes as f64 / block_tokens as f64;
@@ -64,23 +71,31 @@ pub(crate) fn load(arguments: &Arguments, pool: &Pool) -> anyhow::Result<Loaded>
         .with_context_tokens(usize::MAX)
         .with_pool(pool.clone());
     let runner = ModelRunner::new(model, &runner_options)?;
-    Ok(Loaded {
-        runner,
+    let facts = Facts {
         name,
         load_s,
         step_bytes,
         kv_bytes_per_token,
         blocks_per_sequence,
         token_multiply_adds: in_layers,
-    })
+    };
+    Ok(Loaded { runner, facts })
 }
 
-/// Blocks for the deepest context.
-fn blocks_per_sequence(arguments: &Arguments) -> anyhow::Result<u32> {
-    let deepest = arguments.depth.iter().copied().max().context("no depth")?;
-    let tokens = deepest.saturating_add(arguments.tg).max(arguments.pp);
+/// Blocks for the deepest context, and for all sequences together.
+fn blocks(arguments: &Arguments) -> anyhow::Result<(u32, usize)> {
+    let serving = &arguments.serving;
+    let (tokens, sequences) = if serving.serve.is_some() {
+        let tokens = serving.asks(1).iter().map(|ask| ask.prompt.len() + ask.computed).max();
+        (tokens.context("no request")?, serving.concurrency)
+    } else {
+        let deepest = arguments.depth.iter().copied().max().context("no depth")?;
+        let largest = arguments.batch.iter().copied().max().context("no batch")?;
+        (deepest.saturating_add(arguments.tg).max(arguments.pp), largest)
+    };
     let n = tokens.div_ceil(RunnerOptions::default().block_tokens);
-    u32::try_from(n).context("the contexts are too long to be counted")
+    let n_blocks = n.checked_mul(sequences).context("too many blocks")?;
+    Ok((u32::try_from(n).context("the contexts are too long to be counted")?, n_blocks))
 }
 
 fn bytes_per_weight(weights: WeightDtype, model: &Decoder) -> f64 {

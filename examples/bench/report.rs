@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::arguments::Arguments;
 use super::measure::{Rate, What};
-use super::model::Loaded;
+use super::model::Facts;
 use super::roof::Roofs;
+use super::serve::Served;
 
 /// All results of a run.
 #[derive(Serialize)]
@@ -20,7 +21,16 @@ pub(crate) struct Report {
     /// Most memory of the process so far, where the system tells.
     peak_rss_bytes: Option<u64>,
     roofs: Roofs,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     rates: Vec<Line>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served: Option<Served>,
+}
+
+/// What was measured.
+pub(crate) enum Outcome {
+    Rates(Vec<Rate>),
+    Served(Served),
 }
 
 #[derive(Serialize)]
@@ -36,34 +46,39 @@ struct Line {
 impl Report {
     pub(crate) fn new(
         arguments: &Arguments,
-        loaded: &Loaded,
+        facts: &Facts,
         roofs: Roofs,
-        rates: Vec<Rate>,
+        outcome: Outcome,
     ) -> Self {
         let line = |rate: Rate| {
             let share_of_roof = match rate.what {
-                What::Prefill => rate.tokens_per_s * loaded.token_multiply_adds / roofs.int8_per_s,
+                What::Prefill => rate.tokens_per_s * facts.token_multiply_adds / roofs.int8_per_s,
                 What::Decode => {
                     // The middle of what is decoded stands for all of it.
                     let context = rate.depth + arguments.tg / 2;
                     let steps_per_s = rate.tokens_per_s / rate.batch as f64;
-                    let kv_bytes = loaded.kv_bytes_per_token * (context * rate.batch) as f64;
-                    steps_per_s * (loaded.step_bytes + kv_bytes) / roofs.read_bytes_per_s
+                    let kv_bytes = facts.kv_bytes_per_token * (context * rate.batch) as f64;
+                    steps_per_s * (facts.step_bytes + kv_bytes) / roofs.read_bytes_per_s
                 }
             };
             let is_prefill = rate.what == What::Prefill;
             let first_token_s = is_prefill.then(|| arguments.pp as f64 / rate.tokens_per_s);
             Line { rate, share_of_roof, first_token_s }
         };
+        let (rates, served) = match outcome {
+            Outcome::Rates(rates) => (rates.into_iter().map(line).collect(), None),
+            Outcome::Served(served) => (Vec::new(), Some(served)),
+        };
         Self {
-            model: loaded.name.clone(),
+            model: facts.name.clone(),
             weights: format!("{:?}", arguments.weights),
             kv: format!("{:?}", arguments.kv),
             threads: arguments.threads().get(),
-            load_s: loaded.load_s,
+            load_s: facts.load_s,
             peak_rss_bytes: peak_rss_bytes(),
             roofs,
-            rates: rates.into_iter().map(line).collect(),
+            rates,
+            served,
         }
     }
 }
@@ -83,6 +98,9 @@ impl fmt::Display for Report {
             roofs.f32_per_s / 1e9,
             roofs.int8_per_s / 1e9
         )?;
+        if let Some(served) = &self.served {
+            return served.fmt(f);
+        }
         writeln!(f, "what      depth  batch   tokens/s     slowest    fastest  share of roof")?;
         for Line { rate, share_of_roof, .. } in &self.rates {
             let what = format!("{:?}", rate.what).to_lowercase();
